@@ -1,0 +1,115 @@
+"""Initializers: the first values of a layer's weights. Biases begin at 0.
+
+    fan_in = inputs of the layer; fan_out = its outputs; fan_avg = (fan_in + fan_out) / 2
+
+All but `variance_scaling` are its special cases.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from dnnlab.spec import Family, Positive, Spec
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from dnnlab.kernels.network import Fill
+
+
+class AutoInitializer(Spec):
+    """Picks by the layer's activation: He for the ReLU family, LeCun for SELU, Glorot else.
+
+    The output layer, which has no activation of its own, gets Glorot. What was picked is written
+    into the run's config.
+    Source: the chapter's table 'initialization parameters for each type of activation function'.
+    Keras and PyTorch: neither picks; Keras's layers take glorot_uniform, torch's a third of He's
+    variance in disguise (uniform within 1/sqrt(fan_in)) for weights and biases.
+    """
+
+    name: Literal["auto"] = "auto"
+
+
+class VarianceScaling(Spec):
+    """The general form: mean 0 and a variance set by the size of the layer.
+
+        variance = scale / fan;   uniform: within sqrt(3 * variance)
+
+    Source: Glorot and Bengio, 2010; He et al., 2015; the chapter's `VarianceScaling`.
+    Keras: the same, truncation included. PyTorch: no such function.
+    """
+
+    name: Literal["variance_scaling"] = "variance_scaling"
+    scale: Positive = 1.0
+    """The numerator of the variance: 1 for Glorot and LeCun, 2 for He."""
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    """Which size of the layer is the denominator."""
+    distribution: Literal["truncated_normal", "normal", "uniform"] = "truncated_normal"
+    """truncated_normal is cut off at two standard deviations, the variance kept."""
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        from dnnlab.kernels.initializers import variance_scaling_
+
+        def fill(kernel: "Tensor", generator: "Generator") -> None:
+            variance_scaling_(
+                kernel,
+                scale=self.scale,
+                mode=self.mode,
+                distribution=self.distribution,
+                generator=generator,
+            )
+
+        return fill
+
+
+class GlorotUniform(Spec):
+    """Variance 1 / fan_avg, uniform: for no activation, tanh, the logistic function and softmax.
+
+        weights uniform within sqrt(3 / fan_avg) = sqrt(6 / (fan_in + fan_out))
+
+    Source: Glorot and Bengio, 2010, equation 16.
+    Keras: glorot_uniform, its default. PyTorch: xavier_uniform_.
+    """
+
+    name: Literal["glorot_uniform"] = "glorot_uniform"
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling(mode="fan_avg", distribution="uniform").build()
+
+
+class HeNormal(Spec):
+    """Variance 2 / fan_in, normal, cut off at two standard deviations: for ReLU and its family.
+
+        variance = 2 / fan_in
+
+    Source: He et al., 2015, equation 10.
+    Keras: he_normal, the same. PyTorch: kaiming_normal_, not truncated.
+    """
+
+    name: Literal["he_normal"] = "he_normal"
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling(scale=2.0).build()
+
+
+class LecunNormal(Spec):
+    """Variance 1 / fan_in, normal, cut off at two standard deviations: for SELU.
+
+        variance = 1 / fan_in
+
+    Source: LeCun, Bottou, Orr and Müller, 1998, section 4.6; Klambauer et al., 2017, for SELU.
+    Keras: lecun_normal, the same. PyTorch: none.
+    """
+
+    name: Literal["lecun_normal"] = "lecun_normal"
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling().build()
+
+
+Initializer = Annotated[
+    AutoInitializer | GlorotUniform | HeNormal | LecunNormal | VarianceScaling,
+    Family("initializer"),
+]

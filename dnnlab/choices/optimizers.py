@@ -1,0 +1,95 @@
+"""Optimizers: how a gradient becomes a change of the weights."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from dnnlab.spec import Decay, Family, Positive, Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dnnlab.kernels.optimizers import Update
+
+
+class Sgd(Spec):
+    """Stochastic gradient descent, with momentum and Nesterov's correction where asked for.
+
+        m <- momentum * m - lr * g;   w <- w + m
+        nesterov: w <- w + momentum * m - lr * g
+
+    Source: Polyak, 1964; Nesterov, 1983, in the form of Sutskever et al., 2013; the chapter.
+    Keras: the same. PyTorch: lr stands outside the sum, which differs as soon as lr changes.
+    """
+
+    name: Literal["sgd"] = "sgd"
+    lr: Positive = 0.01
+    """Learning rate; under a schedule, its highest value."""
+    momentum: Decay = 0.0
+    """How much of the last step is kept: 0.9 goes 10 times further in a steady direction."""
+    nesterov: bool = False
+    """Take the gradient slightly ahead, in the direction of the momentum."""
+
+    @property
+    def own_momentum(self) -> float | None:
+        """The momentum that a schedule may cycle, or None where there is none."""
+        return self.momentum or None
+
+    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
+        """Returns what the optimizer remembers, as it is before the first update."""
+        import torch
+
+        return {"velocity": torch.zeros_like(weights)} if self.momentum else {}
+
+    def build(self) -> "Update":
+        """Returns the function that applies one update."""
+        from dnnlab.kernels.optimizers import sgd_
+
+        return partial(sgd_, nesterov=self.nesterov)
+
+
+class Nadam(Spec):
+    """Adam with Nesterov momentum: a rate of its own for every weight, and a look ahead.
+
+        m <- beta1 * m + (1 - beta1) * g;   v <- beta2 * v + (1 - beta2) * g²
+        w <- w - lr * (mu_(t+1) * m^ + (1 - mu_t) * g^) / (sqrt(v^) + eps)
+        mu_t = beta1 * (1 - 0.5 * 0.96^(t * momentum_decay)), ^ = corrected for the start at 0
+
+    Source: Dozat, 2016, 'Incorporating Nesterov momentum into Adam', algorithm 8.
+    Keras: eps the same; its learning rate too. PyTorch: lr 2e-3 and eps 1e-8 by default.
+    """
+
+    name: Literal["nadam"] = "nadam"
+    lr: Positive = 1e-3
+    """Learning rate; under a schedule, its highest value."""
+    beta1: Decay = 0.9
+    """Decay of the mean of gradients: the momentum."""
+    beta2: Decay = 0.999
+    """Decay of the mean of squared gradients."""
+    eps: Positive = 1e-7
+    """Added to the root, after the correction for the start."""
+    momentum_decay: Positive = 0.004
+    """How fast the momentum warms up; 0.004 is the paper's, 1 reaches beta1 within 100 updates."""
+
+    @property
+    def own_momentum(self) -> float | None:
+        """The momentum that a schedule may cycle, or None where there is none."""
+        return self.beta1 or None
+
+    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
+        """Returns what the optimizer remembers, as it is before the first update."""
+        import torch
+
+        return {
+            "mean": torch.zeros_like(weights),
+            "square": torch.zeros_like(weights),
+            "momentum_product": torch.ones((), dtype=torch.float64),
+        }
+
+    def build(self) -> "Update":
+        """Returns the function that applies one update."""
+        from dnnlab.kernels.optimizers import nadam_
+
+        return partial(nadam_, beta2=self.beta2, eps=self.eps, momentum_decay=self.momentum_decay)
+
+
+Optimizer = Annotated[Sgd | Nadam, Family("optimizer")]

@@ -1,0 +1,129 @@
+"""Commands that explain and check: init, check, describe, schema, doctor. Only doctor loads torch."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dnnlab.cli.options import RUNS, ConfigFile, Json, Runs, Set
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FAMILY [CHOICE]]", help="Such as: optimizer, or optimizer nadam."),
+]
+KindOption = Annotated[str, typer.Option("--kind", help="default or self-normalizing.")]
+File = Annotated[Path, typer.Argument(metavar="[FILE]", help="The config to write.")]
+SchemaOut = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it to a file.")
+]
+
+
+def init(file: File = Path("experiment.yaml"), kind: KindOption = "default") -> None:
+    """Write a commented config to start from.
+
+    \b
+    dnnlab init mine.yaml --kind self-normalizing
+    """
+    from typing import get_args
+
+    from dnnlab.config.schema import FILE_NAME, json_schema
+    from dnnlab.config.starters import Kind, starter
+    from dnnlab.errors import ConfigError
+    from dnnlab.runs.disk import explained, write_new
+
+    if kind not in get_args(Kind):
+        known = " or ".join(get_args(Kind))
+        raise ConfigError("--kind", message=f"--kind {kind}: not {known}")
+    if file.suffix not in (".yaml", ".yml"):
+        raise ConfigError("init", message=f"{file}: a config's name ends in .yaml")
+    if file.exists():
+        raise ConfigError("init", message=f"{file} exists; it is left as it is")
+    schema = file.with_name(FILE_NAME)
+    with explained(file):
+        write_new(file, starter(kind, str(file)).encode())  # type: ignore[arg-type]
+        if not schema.exists():
+            write_new(schema, json_text.dumps(json_schema(), indent=1).encode())
+    typer.echo(f"{file}: the {kind} net; {schema} lets editors complete and check it")
+    typer.echo(f"next: dnnlab check {file} && dnnlab train {file}", err=True)
+
+
+def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  # noqa: B006
+    """Check a config: every mistake with its line, and settings that defeat each other.
+
+    \b
+    dnnlab check configs/selu100.yaml --set activation=relu
+    """
+    from dnnlab.config.read import read
+    from dnnlab.report.screen import console, show_warnings
+
+    found = read(config, options)
+    warnings = found.warnings()
+    if json:
+        listed = [{"place": each.place, "message": each.message} for each in warnings]
+        about = {"schema": 1, "config": str(config), "ok": True, "warnings": listed}
+        typer.echo(json_text.dumps(about))
+        return
+    show_warnings(warnings, console())
+    count = f", {len(warnings)} warning{'s' * (len(warnings) > 1)}" if warnings else ""
+    typer.echo(f"{config}: no mistakes{count}")
+    typer.echo(f"next: dnnlab train {config}", err=True)
+
+
+def describe(words: Words = None, json: Json = False) -> None:
+    """Explain what a config can say: all of it, a family, or one choice with its settings.
+
+    \b
+    dnnlab describe
+    dnnlab describe optimizer nadam
+    """
+    from dnnlab.report.describe import details, family_lines, find, menu
+
+    if not words:
+        typer.echo("\n".join(menu()).rstrip())
+        typer.echo("next: dnnlab describe optimizer nadam", err=True)
+        return
+    found = find(words)
+    lines = family_lines(found) if isinstance(found, str) else details(found)
+    typer.echo("\n".join(lines).rstrip())
+
+
+def schema(out: SchemaOut = None) -> None:
+    """Print the JSON Schema (draft-07) by which editors complete and check a config.
+
+    \b
+    dnnlab schema --out dnnlab.schema.json
+    """
+    from dnnlab.config.schema import json_schema
+    from dnnlab.runs.disk import explained, replace
+
+    text = json_text.dumps(json_schema(), indent=1) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with explained(out):
+        replace(out, text.encode())
+    typer.echo(f"{out}: begin a config with '# yaml-language-server: $schema={out.name}'")
+
+
+def doctor(runs: Runs = RUNS, json: Json = False) -> None:
+    """Examine this machine: versions, devices, the runs folder, the data at hand.
+
+    \b
+    dnnlab doctor
+    """
+    from dnnlab.methods.doctor import examine
+    from dnnlab.report.screen import console
+    from dnnlab.report.tables import show_checks
+
+    checks = examine(runs)
+    healthy = all(each.verdict != "problem" for each in checks)
+    if json:
+        listed = [each.__dict__ for each in checks]
+        typer.echo(json_text.dumps({"schema": 1, "ok": healthy, "checks": listed}))
+    else:
+        show_checks(checks, console())
+    if not healthy:
+        raise typer.Exit(6)

@@ -1,0 +1,161 @@
+"""Commands that look at runs and nets: evaluate, predict, runs, summary."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dnnlab.cli.options import LAST, RUNS, ConfigFile, Device, Json, Run, Runs, Set, Which
+
+Split = Annotated[str, typer.Option("--split", metavar="SPLIT", help="train, validation or test.")]
+DataFile = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Raw inputs: a CSV table, or NPZ with `inputs`."),
+]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FILE", help="Where to: .csv or .npz; - is stdout.")
+]
+
+
+def evaluate(
+    run: Run = LAST,
+    split: Split = "test",
+    which: Which = "kept",
+    runs: Runs = RUNS,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Measure a run's net on one of its splits.
+
+    \b
+    dnnlab evaluate @last --split validation
+    """
+    from dnnlab.methods.evaluate import evaluate_split
+    from dnnlab.methods.trained import load_trained
+    from dnnlab.report.screen import console
+    from dnnlab.report.tables import show_metrics
+
+    path = _find(run, runs)
+    result = evaluate_split(load_trained(path, which=which, device=device), _split(split))
+    if json:
+        from dnnlab.runs.records import to_json
+
+        typer.echo(to_json(result))
+        return
+    show_metrics(result, console())
+    progress = console(stderr=True)
+    progress.print(f"{path}, weights of update {result['step']:,}")
+    progress.print(f"next: dnnlab predict {run} --split {split} --out predictions.csv")
+
+
+def predict(
+    run: Run = LAST,
+    data: DataFile = None,
+    split: Split = "test",
+    out: Out = Path("predictions.csv"),
+    which: Which = "kept",
+    runs: Runs = RUNS,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Write a run's prediction for every example of a split, or of a file of new inputs.
+
+    \b
+    dnnlab predict @last --split test --out predictions.csv
+    dnnlab predict @last --data new_rows.csv --out predictions.npz
+    """
+    from dnnlab.methods.predict import predict_file, predict_split
+    from dnnlab.methods.trained import load_trained
+    from dnnlab.report.screen import console
+
+    _check_ending(out)
+    path, progress = _find(run, runs), console(stderr=True)
+    trained = load_trained(path, which=which, device=device)
+    found = predict_split(trained, _split(split)) if data is None else predict_file(trained, data)
+    for note in found.notes:
+        progress.print(f"[yellow]note:[/] {note}")
+    if str(out) == "-":
+        typer.echo(found.to_csv(), nl=False)
+        return
+    _write(out, found.to_npz() if out.suffix == ".npz" else found.to_csv().encode())
+    if json:
+        about = {"schema": 1, "run": str(path), "examples": len(found), "file": str(out)}
+        typer.echo(json_text.dumps(about))
+        return
+    typer.echo(f"{out}: {len(found):,} predictions")
+
+
+def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
+    """List the runs of a folder: how far they are, what they reached.
+
+    \b
+    dnnlab runs
+    """
+    from dnnlab.runs.listing import list_runs
+
+    found = list_runs(runs)
+    if json:
+        typer.echo(json_text.dumps({"schema": 1, "runs": found}))
+        return
+    from dnnlab.report.screen import console
+    from dnnlab.report.tables import show_runs
+
+    if not found:
+        typer.echo(f"no runs in {runs}")
+        console(stderr=True).print("next: dnnlab train configs/digits.yaml")
+        return
+    show_runs(found, console())
+
+
+def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None:  # noqa: B006
+    """Show the layers of a net, their output shapes and parameters. Nothing is trained.
+
+    \b
+    dnnlab summary configs/batch_norm.yaml
+    """
+    from dnnlab.config.read import read
+    from dnnlab.methods.summary import summarize
+
+    found = summarize(read(config, options))
+    if json:
+        typer.echo(json_text.dumps(found.to_json()))
+        return
+    from dnnlab.report.screen import console
+    from dnnlab.report.tables import show_summary
+
+    show_summary(found, console())
+
+
+def _find(run: str, runs: Path) -> Path:
+    """Finds a run, and says which one it was where the user named none."""
+    from dnnlab.runs.names import find
+
+    path = find(run, runs)
+    if run == LAST:
+        typer.echo(f"@last is {path}", err=True)
+    return path
+
+
+def _split(word: str) -> str:
+    from dnnlab.errors import ConfigError
+
+    if word not in ("train", "validation", "test"):
+        raise ConfigError("--split", message=f"--split {word}: not train, validation or test")
+    return word
+
+
+def _check_ending(out: Path) -> None:
+    from dnnlab.errors import ConfigError
+
+    if str(out) != "-" and out.suffix not in (".csv", ".npz"):
+        raise ConfigError("--out", message=f"--out {out}: the ending is not .csv or .npz")
+
+
+def _write(path: Path, content: bytes) -> None:
+    from dnnlab.runs.disk import explained, replace
+
+    with explained(path):
+        replace(path, content)

@@ -1,0 +1,133 @@
+"""Commands that train: train, resume."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnnlab.cli.options import (
+    LAST,
+    RUNS,
+    ConfigFile,
+    Device,
+    Json,
+    Quiet,
+    Run,
+    Runs,
+    Seed,
+    Set,
+    with_shortcuts,
+)
+
+if TYPE_CHECKING:
+    from dnnlab.methods.train import Training
+
+Name = Annotated[
+    str | None, typer.Option("--name", help="The run's name; else CONFIG-DATA and a number.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check all, print size and time, write nothing.")
+]
+
+
+def train(
+    config: ConfigFile,
+    options: Set = [],  # noqa: B006
+    name: Name = None,
+    runs: Runs = RUNS,
+    seed: Seed = None,
+    device: Device = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the net that a config describes.
+
+    \b
+    dnnlab train configs/fashion_mlp.yaml
+    dnnlab train configs/selu100.yaml --set optimizer.lr=3e-3 --seed 7
+    """
+    from dnnlab.config.read import read
+    from dnnlab.report.screen import console, show_warnings
+
+    settings = read(config, with_shortcuts(options, seed, device))
+    progress = console(stderr=True)
+    if not quiet:
+        show_warnings(settings.warnings(), progress)
+    if dry_run:
+        from dnnlab.methods.summary import preview
+        from dnnlab.report.training import show_preview
+
+        cost = preview(settings)
+        if json:
+            typer.echo(json_text.dumps(cost.to_json()))
+        else:
+            show_preview(cost, console())
+            progress.print(f"nothing was written. next: dnnlab train {config}")
+        return
+    from dnnlab.methods.train import start
+
+    _run(start(settings, runs=runs, name=name, command=sys.argv), json=json, quiet=quiet)
+
+
+def resume(run: Run = LAST, runs: Runs = RUNS, json: Json = False, quiet: Quiet = False) -> None:
+    """Go on with a run that was stopped or killed, with the same bits as if it had not been.
+
+    \b
+    dnnlab resume @last
+    """
+    from dnnlab.methods.train import resume as reopen
+    from dnnlab.report.screen import console
+    from dnnlab.runs.names import find
+
+    path = find(run, runs)
+    training = reopen(path)
+    if not quiet:
+        out = console(stderr=True)
+        out.print(f"{path}: going on at update {training.session.state.step:,}")
+        for note in training.notes:
+            out.print(f"[yellow]note:[/] {note}")
+    _run(training, json=json, quiet=quiet)
+
+
+def _run(training: Training, *, json: bool, quiet: bool) -> None:
+    from dnnlab.cli.signals import stoppable
+    from dnnlab.methods.train import Interrupted
+    from dnnlab.report.screen import console
+    from dnnlab.report.training import show_header, show_result, watch
+    from dnnlab.runs.records import read_json
+
+    path, progress = training.folder.path, console(stderr=True)
+    if not quiet:
+        show_header(training.session, progress)
+        progress.print(f"run: {path}\n")
+    with stoppable() as stop:
+        stop.if_at_once = f"what was saved before is whole. resume: dnnlab resume {path}"
+        steps = training.carry_on(stop)
+        try:
+            if quiet:
+                for _ in steps:
+                    pass
+            else:
+                watch(steps, training.session, progress)
+        except Interrupted as error:
+            progress.print(f"interrupted at update {error.step:,}, saved.")
+            progress.print(f"resume: dnnlab resume {path}")
+            raise typer.Exit(stop.exit_code) from None
+    result = read_json(path / "result.json")
+    if json:
+        typer.echo(json_text.dumps(result))
+        return
+    show_result(result, training.folder.rows(), console())
+    typer.echo(f"\nrun: {path}")
+    if not quiet:
+        progress.print(f"next: dnnlab evaluate {_short(path)}")
+
+
+def _short(path: Path) -> str:
+    """Returns how one names a run that lies in the usual folder."""
+    return path.name if path.parent == RUNS else str(path)

@@ -1,0 +1,52 @@
+"""An experiment -> YAML text that reads back as the same experiment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from dnnlab.config.yaml12 import scalar
+from dnnlab.experiment import Experiment
+from dnnlab.spec import Spec
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what both YAML 1.1 and 1.2 readers understand: 1.0e-05, and "1e-5" for the text."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(scalar(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """Writes every setting, defaults included; left out is only what is null unless set."""
+    return yaml.dump(
+        _settings(experiment),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=100,
+    )
+
+
+def _settings(spec: Spec) -> dict[str, Any]:
+    """Returns a Spec as plain data, the name of a choice first."""
+    fields = sorted(type(spec).model_fields.items(), key=lambda item: item[0] != "name")
+    values = ((name, getattr(spec, name), field) for name, field in fields)
+    return {
+        name: _plain(value)
+        for name, value, field in values
+        if not (value is None and not field.is_required() and field.default is None)
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return _settings(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

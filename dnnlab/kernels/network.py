@@ -1,0 +1,60 @@
+"""A net as the engine sees it: a torch module, and for every tensor in it how it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+Fill = Callable[[Tensor, torch.Generator], None]
+"""Gives a tensor its initial values, in place, drawing on the generator if it needs chance."""
+
+
+def zeros(tensor: Tensor, generator: torch.Generator) -> None:
+    """Fills with 0."""
+    tensor.zero_()
+
+
+def ones(tensor: Tensor, generator: torch.Generator) -> None:
+    """Fills with 1."""
+    tensor.fill_(1.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A parameter that multiplies inputs: what penalties and constraints apply to."""
+
+    name: str
+    l2: float
+    max_norm: float | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A module, built without memory (on torch's meta device) until a State gives it some."""
+
+    module: nn.Module
+    initial: dict[str, Fill]
+    """Initial values by the name of each parameter and buffer."""
+    kernels: tuple[Kernel, ...]
+
+    def __post_init__(self) -> None:
+        named = set(dict(self.module.named_parameters())) | set(dict(self.module.named_buffers()))
+        assert named == set(self.initial), named ^ set(self.initial)
+
+    @property
+    def num_trainable(self) -> int:
+        """Numbers that the optimizer changes."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    @property
+    def num_fixed(self) -> int:
+        """Numbers that are kept but not optimized: the moving averages of batch normalization."""
+        return sum(buffer.numel() for buffer in self.module.buffers())
+
+    @property
+    def draws_random_numbers(self) -> bool:
+        """Whether a forward pass in training mode depends on chance."""
+        return any(isinstance(part, nn.Dropout | nn.AlphaDropout) for part in self.module.modules())

@@ -1,0 +1,135 @@
+"""`dnnlab predict`: a net's answer for every example of a split or of a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from torch import Tensor
+
+from dnnlab.choices.datasets.table import Table, encode
+from dnnlab.errors import DataError
+from dnnlab.methods.evaluate import prepare_as_trained
+from dnnlab.methods.trained import Trained
+from dnnlab.training.evaluation import in_units_of_the_data, outputs_of
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One entry per example, in the order of the file."""
+
+    outputs: np.ndarray
+    """Probabilities (N, C), or numbers (N,) in the units of the data."""
+    targets: np.ndarray | None
+    """True classes or numbers (N,), where they are known."""
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def to_csv(self) -> str:
+        """Returns a table: predicted class and every probability, or the number; then the target."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        known = [] if self.targets is None else ["target"]
+        if not self.class_names:
+            writer.writerow(["example", "prediction", *known])
+            for row, value in enumerate(self.outputs):
+                target = [] if self.targets is None else [f"{self.targets[row]:.9g}"]
+                writer.writerow([row, f"{value:.9g}", *target])
+            return text.getvalue()
+        names = self.class_names
+        probabilities = [f"p({name})" for name in names]
+        writer.writerow(["example", "prediction", *known, *probabilities])
+        for row, shares in enumerate(self.outputs):
+            target = [] if self.targets is None else [names[int(self.targets[row])]]
+            shown = [f"{share:.7g}" for share in shares]
+            writer.writerow([row, names[int(shares.argmax())], *target, *shown])
+        return text.getvalue()
+
+    def to_npz(self) -> bytes:
+        """Returns a NumPy archive: outputs, prediction, class_names, and targets where known."""
+        classes = bool(self.class_names)
+        arrays: dict[str, Any] = {
+            "outputs": self.outputs,
+            "prediction": self.outputs.argmax(1) if classes else self.outputs,
+            "class_names": np.array(self.class_names, dtype=np.str_),
+        }
+        if self.targets is not None:
+            arrays["targets"] = self.targets
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        return buffer.getvalue()
+
+
+def predict_split(trained: Trained, split: str) -> Predictions:
+    """Answers for every example of a split of the run's own data."""
+    examples = prepare_as_trained(trained).splits().get(split)
+    if examples is None:
+        raise DataError(f"there is no {split} split: data.validation is null")
+    targets = examples.targets
+    if targets.is_floating_point():
+        targets = in_units_of_the_data(targets, trained.scaling)[:, 0]
+    return _answer(trained, examples.inputs, targets.numpy())
+
+
+def predict_file(trained: Trained, path: Path) -> Predictions:
+    """Answers for the examples of a file: CSV with the run's columns, or NPZ with `inputs`.
+
+    Inputs are raw, as the training data were. Raises DataError if they do not fit the run.
+    """
+    notes: tuple[str, ...] = ()
+    if path.suffix.lower() == ".npz":
+        raw = _read_npz(path)
+    elif not trained.columns:
+        raise DataError(
+            f"{path}: this run was not trained on a table; give an .npz with an array `inputs`"
+        )
+    else:
+        delimiter = str(getattr(trained.experiment.data, "delimiter", ","))
+        raw, unknown = encode(Table.read(path, delimiter), trained.columns)
+        notes = tuple(
+            f"column '{name}': {count} values are categories that the training data had not"
+            for name, count in unknown.items()
+        )
+    expected = trained.signature.input_shape
+    if raw.shape[1:] != expected:
+        raise DataError(
+            f"{path}: inputs have shape {list(raw.shape)}, the run takes {['N', *expected]}"
+        )
+    inputs = trained.scaling.inputs(raw)
+    if not bool(inputs.isfinite().all()):
+        row = int((~inputs.flatten(1).isfinite().all(1)).nonzero()[0])
+        raise DataError(f"{path}: example {row} has an input that is missing or not finite")
+    return _answer(trained, inputs, None, notes)
+
+
+def _answer(
+    trained: Trained, inputs: Tensor, targets: np.ndarray | None, notes: tuple[str, ...] = ()
+) -> Predictions:
+    placed = inputs.to(trained.device, trained.dtype)
+    outputs = outputs_of(trained.state.network, placed, trained.experiment).double().cpu()
+    if trained.signature.task == "classification":
+        return Predictions(outputs.softmax(1).numpy(), targets, trained.class_names, notes)
+    numbers = in_units_of_the_data(outputs, trained.scaling)[:, 0]
+    return Predictions(numbers.numpy(), targets, (), notes)
+
+
+def _read_npz(path: Path) -> np.ndarray:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if "inputs" not in archive:
+                listed = ", ".join(archive.files) or "nothing"
+                raise DataError(f"{path} has no array `inputs`; it holds {listed}")
+            inputs: np.ndarray = archive["inputs"]
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if inputs.dtype.kind not in "uif":
+        raise DataError(f"{path}: `inputs` are {inputs.dtype}, not numbers")
+    return inputs

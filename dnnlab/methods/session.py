@@ -1,0 +1,51 @@
+"""Everything a training needs, put together: plan, net, state, data on the device, engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dnnlab.config.read import Config
+from dnnlab.experiment import Experiment, contradictions_with_data
+from dnnlab.plan import Plan
+from dnnlab.training.data import Data, prepare
+from dnnlab.training.eager import EagerEngine
+from dnnlab.training.machine import Machine, pick_device, pick_threads, settle
+from dnnlab.training.precision import weights_dtype
+from dnnlab.training.state import State
+
+
+@dataclass(frozen=True)
+class Session:
+    """A training ready to begin, in memory: no file has been touched."""
+
+    experiment: Experiment
+    """Complete: device and threads are what they became on this machine."""
+    plan: Plan
+    machine: Machine
+    data: Data
+    state: State
+    engine: EagerEngine
+
+
+def assemble(config: Config, data: Data | None = None) -> Session:
+    """Reads the data and builds all parts. Raises DataError, ConfigError or MachineError."""
+    experiment = config.experiment
+    device = pick_device(experiment.training.device)
+    data = data or prepare(experiment.data)
+    held = 0 if data.validation is None else len(data.validation)
+    if found := contradictions_with_data(experiment, len(data.train), held):
+        raise config.refusal(found)
+    plan = experiment.plan(len(data.train))
+    network = experiment.network(data.signature)
+    training = experiment.training
+    threads = pick_threads(training.threads, network, training.batch_size)
+    machine = settle(device, threads)
+    settled = training.model_copy(update={"device": str(device), "threads": threads})
+    experiment = experiment.model_copy(update={"training": settled})
+    dtype = weights_dtype(training.precision)
+    state = State.fresh(
+        network, experiment.optimizer, seed=training.seed, device=device, dtype=dtype
+    )
+    data = data.to(device, dtype)
+    engine = EagerEngine(experiment, plan, state, data.train)
+    return Session(experiment, plan, machine, data, state, engine)

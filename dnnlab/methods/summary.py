@@ -1,0 +1,157 @@
+"""`dnnlab summary` and `train --dry-run`: what a config comes to, before anything is trained."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from dnnlab.choices.datasets import Signature
+from dnnlab.config.read import Config
+from dnnlab.kernels.network import Network
+from dnnlab.methods.session import assemble
+from dnnlab.runs.checkpoints import KEPT
+from dnnlab.training.data import prepare
+
+TIMED_SECONDS = 1.0
+"""How long a dry run applies updates to learn their speed."""
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of the table: a layer, the shape of what it puts out (B is the batch), its numbers."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    trainable: int
+    fixed: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A net as a table of layers. `fixed` are the moving averages of batch normalization."""
+
+    layers: tuple[LayerRow, ...]
+    input_shape: tuple[int, ...]
+    trainable: int
+    fixed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the table as `summary --json` prints it."""
+        return {
+            "schema": 1,
+            "input_shape": list(self.input_shape),
+            "parameters": {
+                "total": self.trainable + self.fixed,
+                "trainable": self.trainable,
+                "not_trainable": self.fixed,
+            },
+            "layers": [
+                {
+                    "name": row.name,
+                    "kind": row.kind,
+                    "output_shape": list(row.output_shape),
+                    "parameters": row.trainable + row.fixed,
+                    "trainable": row.trainable,
+                }
+                for row in self.layers
+            ],
+        }
+
+
+def summarize(config: Config) -> Summary:
+    """Builds the net on no memory at all and lists its layers. Reads the data only if it must."""
+    data = config.experiment.data
+    signature = data.signature() or prepare(data).signature
+    network = config.experiment.network(signature)
+    return Summary(
+        layers=tuple(_rows(network, signature)),
+        input_shape=signature.input_shape,
+        trainable=network.num_trainable,
+        fixed=network.num_fixed,
+    )
+
+
+def _rows(network: Network, signature: Signature) -> list[LayerRow]:
+    rows: list[LayerRow] = []
+
+    def note(name: str) -> Any:
+        def hook(part: nn.Module, given: object, output: torch.Tensor) -> None:
+            trainable = sum(parameter.numel() for parameter in part.parameters())
+            fixed = sum(buffer.numel() for buffer in part.buffers())
+            shape = tuple(output.shape[1:])
+            rows.append(LayerRow(name, type(part).__name__, shape, trainable, fixed))
+
+        return hook
+
+    for name, part in network.module.named_modules():
+        if not list(part.children()):
+            part.register_forward_hook(note(name))
+    network.module.eval()
+    with torch.no_grad():
+        network.module(torch.empty((1, *signature.input_shape), device="meta"))
+    return rows
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What training a config would cost on this machine."""
+
+    sizes: dict[str, int]
+    trainable: int
+    fixed: int
+    updates: int
+    updates_per_epoch: int
+    engine: str
+    device: str
+    threads: int
+    precision: str
+    memory_bytes: int
+    """Weights, gradients, optimizer and data; activations come on top."""
+    disk_bytes: int
+    """All checkpoints that are kept, at the most."""
+    seconds: float
+    """Of the updates alone, at the speed of the first second."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the preview as `train --dry-run --json` prints it."""
+        return {"schema": 1, **self.__dict__}
+
+
+def preview(config: Config) -> Preview:
+    """Does all that a training does before its first epoch, times updates, and writes nothing."""
+    session = assemble(config)
+    state, plan = session.state, session.plan
+    session.engine.advance(min(3, plan.total_updates))
+    started, first = time.monotonic(), state.step
+    while state.step < plan.total_updates and time.monotonic() - started < TIMED_SECONDS:
+        session.engine.advance(min(plan.total_updates, state.step + 10))
+    each = (time.monotonic() - started) / max(1, state.step - first)
+    network = state.network
+    weight_bytes = state.weights.element_size()
+    slots = sum(slot.numel() for slot in state.slots.values())
+    numbers = sum(
+        tensor.numel() * tensor.element_size()
+        for split in session.data.splits().values()
+        for tensor in (split.inputs, split.targets)
+    )
+    checkpoint = (2 * (network.num_trainable + network.num_fixed) + slots) * weight_bytes
+    return Preview(
+        sizes={name: len(split) for name, split in session.data.splits().items()},
+        trainable=network.num_trainable,
+        fixed=network.num_fixed,
+        updates=plan.total_updates,
+        updates_per_epoch=plan.updates_per_epoch,
+        engine=session.engine.name,
+        device=str(session.machine.device),
+        threads=session.machine.threads,
+        precision=session.experiment.training.precision,
+        memory_bytes=(2 * network.num_trainable + slots) * weight_bytes + numbers,
+        disk_bytes=(KEPT + 1) * checkpoint,
+        seconds=math.ceil(each * plan.total_updates * 10) / 10,
+    )

@@ -1,0 +1,116 @@
+"""A trained net out of a run folder, ready to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dnnlab.choices.datasets import Signature
+from dnnlab.config.read import read
+from dnnlab.errors import RunError
+from dnnlab.experiment import Experiment
+from dnnlab.methods.train import kept_network
+from dnnlab.runs import checkpoints
+from dnnlab.runs.folder import check_schema
+from dnnlab.runs.records import read_json
+from dnnlab.training.data import Scaling
+from dnnlab.training.machine import pick_device, pick_threads, settle
+from dnnlab.training.precision import weights_dtype
+from dnnlab.training.state import State
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A net with its trained weights, and how inputs are prepared for it."""
+
+    path: Path
+    experiment: Experiment
+    state: State
+    step: int
+    """The update after which the weights were as they are here."""
+    signature: Signature
+    scaling: Scaling
+    class_names: tuple[str, ...]
+    columns: tuple[dict[str, object], ...]
+    fingerprint: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net lies."""
+        return self.state.weights.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the net's weights."""
+        return self.state.weights.dtype
+
+
+def load_trained(path: Path, *, which: str = "kept", device: str | None = None) -> Trained:
+    """Loads a run's net. `which`: kept (what the run stands for), best, last, or a step.
+
+    Works while the run is being written. Raises RunError if there is no such checkpoint.
+    """
+    check_schema(path)
+    experiment = read(path / "config.yaml").experiment
+    saved = read_json(path / "data.json")
+    outputs = len(saved["class_names"]) or 1
+    signature = Signature(tuple(saved["input_shape"]), outputs, saved["task"])
+    network = experiment.network(signature)
+    training = experiment.training
+    where = pick_device(device or training.device)
+    settle(where, pick_threads(training.threads, network, training.batch_size))
+    state = State.fresh(
+        network,
+        experiment.optimizer,
+        seed=training.seed,
+        device=where,
+        dtype=weights_dtype(training.precision),
+    )
+    checkpoint = _checkpoint(path, which)
+    state.load(checkpoint.tensors, checkpoint.state["state"])
+    step = _choose(state, experiment, which)
+    return Trained(
+        path=path,
+        experiment=experiment,
+        state=state,
+        step=step,
+        signature=signature,
+        scaling=Scaling.from_json(saved["scaling"]),
+        class_names=tuple(saved["class_names"]),
+        columns=tuple(saved["columns"]),
+        fingerprint=str(saved["fingerprint"]),
+    )
+
+
+def _checkpoint(path: Path, which: str) -> checkpoints.Checkpoint:
+    folder = path / "checkpoints"
+    if which.isdecimal():
+        known = checkpoints.steps(folder)
+        if int(which) not in known:
+            listed = ", ".join(map(str, known)) or "none"
+            raise RunError(f"{path} has no checkpoint of step {which}; it has {listed}")
+        return checkpoints.load(folder, int(which))
+    newest, _ = checkpoints.load_newest(folder)
+    if newest is None:
+        raise RunError(f"{path} has no checkpoint yet", remedy=f"dnnlab resume {path}")
+    return newest
+
+
+def _choose(state: State, experiment: Experiment, which: str) -> int:
+    """Puts the wanted weights into the net and returns the step they are of."""
+    best = state.best
+    if which == "best":
+        if best is None:
+            raise RunError("the run has no best: nothing was evaluated on a validation split yet")
+        wanted = best.network
+    elif which == "kept":
+        wanted = kept_network(experiment, state)
+    else:
+        return state.step
+    if best is None or wanted is not best.network:
+        return state.step
+    for name, tensor in state.network_tensors().items():
+        tensor.copy_(wanted[name])
+    return best.step

@@ -1,0 +1,76 @@
+"""Tables: the layers of a net, the runs of a folder, the checks of the doctor, metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from dnnlab.methods.doctor import Check
+from dnnlab.methods.summary import Summary
+from dnnlab.report.screen import table
+from dnnlab.report.text import duration, shown
+
+MOST_ROWS = 40
+"""Layers shown before the middle of a deep net is folded away."""
+
+
+def show_summary(summary: Summary, out: Console) -> None:
+    """Prints the layers like Keras's summary(): name, kind, output shape, parameters."""
+    rows = table("layer", "kind", "output shape", "parameters")
+    for column in rows.columns[1:3]:
+        column.justify = "left"
+    layers = summary.layers
+    folded = len(layers) - MOST_ROWS if len(layers) > MOST_ROWS else 0
+    head = (len(layers) - folded) // 2
+    for index, row in enumerate(layers):
+        if folded and index == head:
+            rows.add_row("...", f"{folded} more layers", "", "")
+        if folded and head <= index < head + folded:
+            continue
+        shape = ", ".join(["B", *map(str, row.output_shape)])
+        count = row.trainable + row.fixed
+        rows.add_row(row.name, row.kind, f"({shape})", f"{count:,}" if count else "0")
+    out.print(rows)
+    total = summary.trainable + summary.fixed
+    out.print(
+        f"\ntotal {total:,}, trainable {summary.trainable:,}, not trainable {summary.fixed:,}"
+    )
+
+
+def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
+    """Prints one line per run: state, progress, the test metrics, time."""
+    rows = table("run", "state", "updates", "test", "best validation", "time")
+    for column in rows.columns[1:]:
+        column.justify = "left"
+    for run in runs:
+        test = ", ".join(f"{k} {_number(v)}" for k, v in (run["test"] or {}).items()) or "-"
+        best = run["best"]
+        best_shown = f"{best['metric']} {_number(best['value'])}" if best else "-"
+        seconds = "-" if run["seconds"] is None else duration(run["seconds"])
+        name, state = escape(run["run"]), escape(run["state"])
+        rows.add_row(name, state, f"{run['step']:,}", test, best_shown, seconds)
+    out.print(rows)
+
+
+def show_metrics(result: dict[str, Any], out: Console) -> None:
+    """Prints the metrics of one split."""
+    rows = table(f"{result['split']} ({result['examples']:,} examples)", "")
+    rows.columns[1].justify = "right"
+    for name, value in result["metrics"].items():
+        rows.add_row(name, _number(value))
+    out.print(rows)
+
+
+def show_checks(checks: list[Check], out: Console) -> None:
+    """Prints the doctor's findings, the verdict first."""
+    colours = {"ok": "green", "note": "yellow", "problem": "red"}
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        verdict = f"[{colours[check.verdict]}]{check.verdict:<7}[/]"
+        out.print(f"{verdict} {check.name:<{width}}  {escape(check.finding)}")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else shown(value)

@@ -1,0 +1,41 @@
+"""Numbers, durations and sizes as a person reads them."""
+
+from __future__ import annotations
+
+
+def shown(value: float) -> str:
+    """Returns four significant digits: 0.8234, 12.35, 1.2e-05."""
+    return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e4 else f"{value:.4f}"[:6]
+
+
+def duration(seconds: float) -> str:
+    """Returns 0.4 s, 12 s, 3 min 20 s or 2 h 5 min.
+
+    >>> duration(0.42), duration(200), duration(7500)
+    ('0.4 s', '3 min 20 s', '2 h 5 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def size(count: float) -> str:
+    """Returns bytes in binary units.
+
+    >>> size(500), size(3_500_000)
+    ('500 B', '3.3 MiB')
+    """
+    if count < 1024:
+        return f"{count:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= 1024
+        if count < 1024:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1024:.1f} TiB"

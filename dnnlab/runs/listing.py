@@ -1,0 +1,59 @@
+"""How the runs of a folder stand, read without disturbing whoever writes them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from dnnlab.errors import RunError
+from dnnlab.runs.names import run_folders
+from dnnlab.runs.records import effective, read_json, read_rows
+
+
+def list_runs(runs: Path) -> list[dict[str, Any]]:
+    """Returns one entry per run, the oldest first; what cannot be read is said in its state."""
+    return [_entry(path) for path in run_folders(runs)]
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = {"run": path.name, "path": str(path), "created": None, "step": 0}
+    entry |= {"state": "unknown", "test": None, "best": None, "seconds": None}
+    try:
+        entry["created"] = read_json(path / "run.json").get("created")
+        status = read_json(path / "status.json")
+        entry["state"], entry["step"] = _state(status), status.get("step", 0)
+        if status.get("state") == "finished":
+            result = read_json(path / "result.json")
+            entry["test"], entry["best"] = result["metrics"]["test"], result["best"]
+            entry["seconds"] = result["seconds"]["total"]
+            return entry
+    except (RunError, KeyError, TypeError) as error:
+        entry["state"] = f"unreadable: {error}"
+        return entry
+    rows = effective(read_rows(path / "metrics.jsonl"))
+    if rows:
+        entry["step"] = max(entry["step"], rows[-1].get("step", 0))
+        entry["seconds"] = rows[-1].get("seconds")
+    return entry
+
+
+def _state(status: dict[str, Any]) -> str:
+    """Returns the state, seeing through a writer that was killed while it said 'running'."""
+    state = str(status.get("state"))
+    if state == "running" and status.get("host") == platform.node():
+        return state if _alive(status.get("pid")) else "killed"
+    return state
+
+
+def _alive(pid: Any) -> bool:
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's process
+        return True
+    return True

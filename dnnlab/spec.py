@@ -1,0 +1,241 @@
+"""The words in which settings are written: `Spec`, bounds, shorthands, durations. No torch here.
+
+A setting is written once, as a field of a `Spec`: its name is the YAML key, its type and bounds are
+the validation, the string under it is its meaning. Everything else that speaks of the setting (the
+errors, `dnnlab describe`, the JSON Schema, the reference) is derived from that one place.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+class Spec(BaseModel):
+    """A frozen group of settings. Unknown keys, nan, inf and values of another type are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
+
+    @classmethod
+    def field_meanings(cls) -> dict[str, str]:
+        """Returns the sentence under each field, read from the source only when someone asks."""
+        meanings: dict[str, str] = {}
+        for owner in reversed(cls.__mro__):
+            if issubclass(owner, Spec) and owner is not Spec:
+                meanings |= _strings_under_fields(owner)
+        return meanings
+
+
+def _strings_under_fields(owner: type) -> dict[str, str]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for field, below in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+            and isinstance(below.value.value, str)
+        ):
+            found[field.target.id] = inspect.cleandoc(below.value.value)
+    return found
+
+
+# --- bounds -----------------------------------------------------------------------------------
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+"""A share that stays below 1: momentum, a dropout rate, the decay of a moving average."""
+
+
+# --- ways of writing a value -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shorthand:
+    """Lets one value stand for a mapping with one key: `dropout: 0.2` for `dropout: {rate: 0.2}`."""
+
+    key: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def expand(value: Any) -> Any:
+            short = not isinstance(value, dict | list | Spec) and value is not None
+            return {self.key: value} if short else value
+
+        return core_schema.no_info_before_validator_function(expand, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        whole = handler(schema)
+        short = dict(handler.resolve_ref_schema(whole)["properties"][self.key])
+        short.pop("default", None)
+        return {"anyOf": [short, whole]}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Marks a union of Specs as a family: the key `name` picks a member, or stands alone for it.
+
+    pydantic's own tagged unions would build the validator of every member at every start; this one
+    builds that of the member that is named.
+    """
+
+    word: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        members = {choice_name(member) or "": member for member in specs_in(source)}
+
+        def pick(value: Any, info: ValidationInfo) -> Spec:
+            if isinstance(value, Spec) and type(value) in members.values():
+                return value
+            settings = {"name": value} if isinstance(value, str) else value
+            known = {"family": self.word, "names": list(members)}
+            if not isinstance(settings, dict):
+                raise PydanticCustomError("choice_type", "not a choice", known)
+            if "name" not in settings:
+                raise PydanticCustomError("choice_missing", "no name", known)
+            if settings["name"] not in known["names"]:
+                raise PydanticCustomError("choice_unknown", "unknown name", known)
+            member: type[Spec] = members[settings["name"]]
+            return member.model_validate(settings, context=info.context)
+
+        return core_schema.with_info_plain_validator_function(
+            pick, metadata={"members": [member.__name__ for member in members.values()]}
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # The definitions that these refer to are added by whoever generates the whole schema.
+        members = schema["metadata"]["members"]
+        return {"anyOf": [{"$ref": f"#/$defs/{member}"} for member in members]}
+
+
+Auto = Literal["auto"]
+
+
+@dataclass(frozen=True)
+class OrAuto:
+    """Lets `auto` stand beside the values of a type, and keeps that type's own error messages."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        (inner,) = (arg for arg in get_args(source) if get_origin(arg) is not Literal)
+
+        def validate(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+            if value == "auto":
+                return value
+            try:
+                return check(value)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                context = {"kind": first["type"], "limits": first.get("ctx", {})}
+                raise PydanticCustomError("or_auto", "not auto", context) from None
+
+        return core_schema.no_info_wrap_validator_function(
+            validate,
+            handler.generate_schema(inner),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"const": "auto"}, handler(schema)]}
+
+
+def _device(word: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", word):
+        raise ValueError(f'"{word}" is not auto, cpu, cuda or cuda:1')
+    return word
+
+
+Device = Annotated[str, AfterValidator(_device)]
+"""Where to compute: auto, cpu, cuda (the current one) or cuda:N."""
+
+
+def _beside_the_config(path: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    expanded = Path(path).expanduser()
+    return str(expanded if folder is None else (Path(folder) / expanded).resolve())
+
+
+InputPath = Annotated[str, Field(min_length=1), AfterValidator(_beside_the_config)]
+"""A file or folder to read. A relative one is looked for beside the config that names it."""
+
+
+class Duration(Spec):
+    """A length of training, in epochs (passes over the training split) or in updates."""
+
+    epochs: Positive | None = None
+    """Passes over the training split; a part of one is allowed."""
+    updates: Count | None = None
+    """Applications of the optimizer."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.epochs is None) == (self.updates is None):
+            raise ValueError("give either epochs or updates")
+        return self
+
+    def in_updates(self, per_epoch: int) -> int:
+        """Converts to updates, rounded to the nearest, at least one."""
+        if self.updates is not None:
+            return self.updates
+        assert self.epochs is not None
+        return max(1, round(self.epochs * per_epoch))
+
+
+Epochs = Annotated[Duration, Shorthand("epochs")]
+"""A duration; a plain number counts epochs."""
+
+
+# --- looking into a type -----------------------------------------------------------------------
+
+
+def specs_in(annotation: Any) -> Iterator[type[Spec]]:
+    """Yields the Specs that an annotation allows, through Annotated, unions, tuples and None."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield annotation
+    elif get_origin(annotation) in {Annotated, Union, types.UnionType, tuple}:
+        parts = get_args(annotation)
+        for part in parts[:1] if get_origin(annotation) is Annotated else parts:
+            yield from specs_in(part)
+
+
+def choice_name(choice: type[Spec]) -> str | None:
+    """Returns the word that selects this Spec in its family, or None where it is no choice."""
+    field = choice.model_fields.get("name")
+    words = get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
+    return str(words[0]) if words else None

@@ -1,0 +1,211 @@
+"""The data as the engine wants them: split, scaled, whole, and resident on the device."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnnlab.choices.datasets import Dataset, Examples, Signature, Source
+from dnnlab.errors import DataError
+
+ROWS_AT_ONCE = 4096
+"""Rows per step where float64 copies of the data are made, so that memory stays small."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (x - shift) / scale, by statistics of the training split only.
+
+    `shift` and `scale` have the shape of one input (or of one number); missing values (nan) become
+    the mean. `target_shift` and `target_scale` do the same to the targets of a regression.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+    fill: np.ndarray | None
+    target_shift: float = 0.0
+    target_scale: float = 1.0
+
+    def inputs(self, raw: np.ndarray) -> Tensor:
+        """Returns float32 inputs of the same shape."""
+        scaled = torch.from_numpy(raw.astype("float32"))
+        if self.fill is not None:
+            scaled = torch.where(scaled.isnan(), torch.from_numpy(self.fill), scaled)
+        scaled.sub_(torch.from_numpy(self.shift)).div_(torch.from_numpy(self.scale))
+        return scaled
+
+    def targets(self, raw: np.ndarray) -> Tensor:
+        """Returns class indices (N,) as they are, numbers scaled and as a column (N, 1)."""
+        targets = torch.from_numpy(raw)
+        if targets.dtype == torch.int64:
+            return targets
+        return ((targets - self.target_shift) / self.target_scale).float()[:, None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the statistics, as data.json keeps them."""
+        return {
+            "shift": self.shift.tolist(),
+            "scale": self.scale.tolist(),
+            "fill": None if self.fill is None else self.fill.tolist(),
+            "target_shift": self.target_shift,
+            "target_scale": self.target_scale,
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Scaling:
+        """Returns the statistics that a run was trained with."""
+        fill = saved["fill"]
+        return cls(
+            np.asarray(saved["shift"], dtype="float32"),
+            np.asarray(saved["scale"], dtype="float32"),
+            None if fill is None else np.asarray(fill, dtype="float32"),
+            float(saved["target_shift"]),
+            float(saved["target_scale"]),
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Inputs (N, *input_shape), float; targets (N,) of classes or (N, 1) of numbers."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Split:
+        """Returns the split on a device, its floating-point numbers in `dtype`."""
+        targets = self.targets
+        if targets.is_floating_point():
+            targets = targets.to(dtype)
+        return Split(self.inputs.to(device, dtype), targets.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """All splits of a dataset, ready for training."""
+
+    train: Split
+    validation: Split | None
+    test: Split
+    signature: Signature
+    scaling: Scaling
+    fingerprint: str
+    """SHA-256 of every example as read, and of how they are split."""
+    class_names: tuple[str, ...]
+    columns: tuple[dict[str, Any], ...]
+
+    def splits(self) -> dict[str, Split]:
+        """Returns the splits by name."""
+        both = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in both.items() if split is not None}
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Data:
+        """Returns the data with every split on a device."""
+        held = None if self.validation is None else self.validation.to(device, dtype)
+        return Data(
+            self.train.to(device, dtype),
+            held,
+            self.test.to(device, dtype),
+            self.signature,
+            self.scaling,
+            self.fingerprint,
+            self.class_names,
+            self.columns,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what data.json tells of the data: enough to prepare new inputs alike."""
+        return {
+            "fingerprint": self.fingerprint,
+            "sizes": {name: len(split) for name, split in self.splits().items()},
+            "input_shape": list(self.signature.input_shape),
+            "task": self.signature.task,
+            "class_names": list(self.class_names),
+            "columns": list(self.columns),
+            "scaling": self.scaling.to_json(),
+        }
+
+
+def prepare(dataset: Dataset) -> Data:
+    """Reads a dataset, holds out its validation split, scales it. Raises DataError."""
+    source = dataset.read()
+    train, validation = source.train, None
+    if dataset.validation is not None:
+        train, validation = dataset.validation.divide(train, "validation")
+    fingerprint = _fingerprint(train, validation, source.test)
+    scaling = _statistics(train, dataset)
+    return Data(
+        train=_scaled(train, scaling),
+        validation=None if validation is None else _scaled(validation, scaling),
+        test=_scaled(source.test, scaling),
+        signature=_signature(source, dataset),
+        scaling=scaling,
+        fingerprint=fingerprint,
+        class_names=source.class_names,
+        columns=source.columns,
+    )
+
+
+def _signature(source: Source, dataset: Dataset) -> Signature:
+    outputs = len(source.class_names) or 1
+    return Signature(source.train.inputs.shape[1:], outputs, dataset.task_of_data)
+
+
+def _scaled(examples: Examples, scaling: Scaling) -> Split:
+    return Split(scaling.inputs(examples.inputs), scaling.targets(examples.targets))
+
+
+def _fingerprint(*splits: Examples | None) -> str:
+    digest = hashlib.sha256()
+    for split in splits:
+        for array in () if split is None else (split.inputs, split.targets):
+            digest.update(f"{array.shape}{array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _statistics(train: Examples, dataset: Dataset) -> Scaling:
+    inputs = train.inputs
+    if np.issubdtype(inputs.dtype, np.floating) and np.isinf(inputs).any():
+        raise DataError("an input is infinite", remedy="correct the data")
+    fill = None
+    if np.issubdtype(inputs.dtype, np.floating) and np.isnan(inputs).any():
+        if np.isnan(inputs).all(axis=0).any():
+            raise DataError("an input column has no value in the training split at all")
+        fill = np.nanmean(inputs, axis=0, dtype="float64").astype("float32")
+        inputs = np.where(np.isnan(inputs), fill, inputs)
+    shift, scale = np.zeros((), "float32"), np.ones((), "float32")
+    if dataset.standardize == "per_feature":
+        mean, sd = _mean_and_sd(inputs)
+        shift, scale = mean.astype("float32"), _nonzero(sd)
+    elif dataset.standardize == "range":
+        low, high = inputs.min().astype("float64"), inputs.max().astype("float64")
+        shift, scale = np.asarray(low, "float32"), _nonzero(high - low)
+    if train.targets.dtype == np.int64:
+        return Scaling(shift, scale, fill)
+    target_sd = float(_nonzero(train.targets.std(dtype="float64")))
+    target_mean = float(train.targets.mean(dtype="float64"))
+    return Scaling(shift, scale, fill, target_mean, target_sd)
+
+
+def _nonzero(scale: np.ndarray | np.floating[Any]) -> np.ndarray:
+    """A feature that never varies is divided by 1: it becomes 0, not nan."""
+    return np.where(scale == 0, 1.0, scale).astype("float32")
+
+
+def _mean_and_sd(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and standard deviation of each feature, in float64 and by two passes."""
+    total = len(inputs)
+    parts = range(0, total, ROWS_AT_ONCE)
+    mean = sum(inputs[i : i + ROWS_AT_ONCE].sum(axis=0, dtype="float64") for i in parts) / total
+    squares = np.zeros(inputs.shape[1:])
+    for i in parts:
+        squares += np.square(inputs[i : i + ROWS_AT_ONCE] - mean).sum(axis=0)
+    return np.asarray(mean), np.sqrt(squares / total)

@@ -1,0 +1,64 @@
+"""What a net is worth on a split: outputs of every example, then loss and metrics of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from dnnlab.experiment import Experiment
+from dnnlab.kernels.network import Network
+from dnnlab.training.data import Scaling, Split
+from dnnlab.training.precision import computing
+
+NUMBERS_AT_ONCE = 2**24
+"""Inputs of one evaluation batch: 64 MiB in float32. Fixed, since sums depend on it."""
+
+
+@torch.no_grad()
+def outputs_of(network: Network, inputs: Tensor, experiment: Experiment) -> Tensor:
+    """Returns the net's outputs (N, num_outputs) for inputs (N, *input_shape), in evaluation mode.
+
+    The net is left in training mode if it was. No random number is drawn.
+    """
+    module = network.module
+    was_training = module.training
+    module.eval()
+    try:
+        with computing(experiment.training.precision, inputs.device):
+            parts = [module(batch) for batch in _batches(inputs)]
+    finally:
+        module.train(was_training)
+    whole = torch.cat(parts)
+    return whole if whole.dtype == torch.float64 else whole.float()
+
+
+def _batches(inputs: Tensor) -> Iterator[Tensor]:
+    numbers_each = max(1, inputs[0].numel())
+    return iter(torch.split(inputs, max(1, NUMBERS_AT_ONCE // numbers_each)))
+
+
+def evaluate(
+    network: Network, split: Split, scaling: Scaling, experiment: Experiment
+) -> dict[str, float]:
+    """Returns the loss, without penalties, and every metric of the experiment on a split.
+
+    The loss of a regression is in units of the standardized target; its metrics in the data's own.
+    """
+    outputs = outputs_of(network, split.inputs, experiment)
+    targets = split.targets
+    values = {"loss": float(experiment.objective.build()(outputs, targets))}
+    if targets.is_floating_point():
+        outputs, targets = (
+            in_units_of_the_data(outputs, scaling),
+            in_units_of_the_data(targets, scaling),
+        )
+    for metric in experiment.metrics:
+        values[metric.name] = metric.build()(outputs, targets)
+    return values
+
+
+def in_units_of_the_data(numbers: Tensor, scaling: Scaling) -> Tensor:
+    """Undoes the standardization of a regression's targets."""
+    return numbers * scaling.target_scale + scaling.target_shift

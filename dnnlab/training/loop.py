@@ -1,0 +1,169 @@
+"""The training loop: a generator from boundary to boundary. It knows nothing of files or screens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dnnlab.choices.schedules import Performance
+from dnnlab.experiment import Experiment
+from dnnlab.kernels.network import Network
+from dnnlab.plan import Plan
+from dnnlab.training.data import Data
+from dnnlab.training.eager import EagerEngine
+from dnnlab.training.engine import Failure, Stretch
+from dnnlab.training.evaluation import evaluate
+from dnnlab.training.state import Best, State, Tally
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks at the state, roughly: for progress, signals and finiteness."""
+MOST_UPDATES = 4096
+"""Updates between two looks at most."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of measurement: what a split was worth at a step."""
+
+    step: int
+    epoch: float
+    split: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the training is. The state is whole at this moment: it may be saved."""
+
+    step: int
+    records: tuple[Record, ...] = field(default=())
+    """What was measured at this step, if it is a boundary at which one looks."""
+    evaluation_seconds: float = 0.0
+
+
+class NonFinite(Exception):
+    """Training cannot go on: something is no finite number. The state is as before that update."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+def fit(
+    experiment: Experiment, plan: Plan, state: State, data: Data, engine: EagerEngine
+) -> Iterator[Progress]:
+    """Trains from `state.step` to the end of the plan or to an early stop.
+
+    At every yield the state is whole: saved there and loaded into a fresh one, the training goes on
+    with the same bits. Raises NonFinite.
+    """
+    pace = _Pace()
+    while state.step < plan.total_updates and not state.ended:
+        boundary = plan.next_boundary(state.step)
+        stretch = pace.advance(engine, state, boundary)
+        _count(state.tally, stretch)
+        if stretch.failure is not None:
+            raise NonFinite(stretch.failure)
+        if not plan.evaluates_at(state.step):
+            yield Progress(state.step)
+            continue
+        started = time.monotonic()
+        records = tuple(_look(experiment, plan, state, data, engine))
+        yield Progress(state.step, records, time.monotonic() - started)
+
+
+class _Pace:
+    """Chooses how many updates to apply before looking up. Results do not depend on it."""
+
+    def __init__(self) -> None:
+        self.updates = 1
+
+    def advance(self, engine: EagerEngine, state: State, boundary: int) -> Stretch:
+        until = min(boundary, state.step + self.updates)
+        updates, started = until - state.step, time.monotonic()
+        stretch = engine.advance(until)
+        each = max(time.monotonic() - started, 1e-6) / updates
+        self.updates = max(1, min(MOST_UPDATES, round(LOOK_EVERY / each), 2 * self.updates))
+        return stretch
+
+
+def _count(tally: Tally, stretch: Stretch) -> None:
+    """Adds update by update, in order, so that the sums do not depend on where one looked up."""
+    for index, (loss, norm, size) in enumerate(
+        zip(stretch.losses, stretch.gradient_norms, stretch.sizes, strict=True)
+    ):
+        tally.updates += 1
+        tally.examples += size
+        tally.loss += loss * size
+        tally.hits += stretch.hits[index] if stretch.hits else 0
+        if math.isfinite(norm):  # float16 leaves out updates whose gradient overflows
+            tally.gradient_norm += norm
+            tally.largest_gradient_norm = max(tally.largest_gradient_norm, norm)
+
+
+def _look(
+    experiment: Experiment, plan: Plan, state: State, data: Data, engine: EagerEngine
+) -> Iterator[Record]:
+    """Measures, and lets the parts that remember a measurement take it in."""
+    lr, _ = engine.rates(state.step - 1)
+    epoch = plan.epoch_of(state.step)
+    running = _running(state, experiment)
+    yield Record(state.step, epoch, "train", {**running, "lr": lr})
+    state.tally = Tally()
+    if data.validation is None:
+        return
+    values = evaluate(state.network, data.validation, data.scaling, experiment)
+    yield Record(state.step, epoch, "validation", {**values, "lr": lr})
+    _remember(experiment, plan, state, values[experiment.training.monitor])
+
+
+def _running(state: State, experiment: Experiment) -> dict[str, float]:
+    """Means over the updates since the last record, while weights moved and dropout was on."""
+    tally = state.tally
+    values = {"loss": tally.loss / tally.examples}
+    if any(metric.name == "accuracy" for metric in experiment.metrics):
+        values["accuracy"] = tally.hits / tally.examples
+    if penalty := l2_penalty(state.network):
+        values["penalty"] = penalty
+    values["gradient_norm"] = tally.gradient_norm / tally.updates
+    values["largest_gradient_norm"] = tally.largest_gradient_norm
+    return values
+
+
+def l2_penalty(network: Network) -> float:
+    """Returns the sum of strength * sum(weights²) over the kernels."""
+    parameters = dict(network.module.named_parameters())
+    return sum(
+        kernel.l2 * float(parameters[kernel.name].detach().double().square().sum())
+        for kernel in network.kernels
+        if kernel.l2 > 0
+    )
+
+
+def monitored(experiment: Experiment, value: float) -> float:
+    """Returns a value of the monitored metric as a loss: smaller is better; nan is never better."""
+    larger_is_better = any(
+        metric.larger_is_better
+        for metric in experiment.metrics
+        if metric.name == experiment.training.monitor
+    )
+    return math.inf if math.isnan(value) else -value if larger_is_better else value
+
+
+def _remember(experiment: Experiment, plan: Plan, state: State, value: float) -> None:
+    """Updates the best so far, the plateau of performance scheduling, and early stopping."""
+    loss = monitored(experiment, value)
+    stopping = experiment.regularization.early_stopping
+    margin = stopping.min_delta if stopping else 0.0
+    best = state.best
+    if best is None or loss < monitored(experiment, best.value) - margin:
+        state.best = best = Best(state.step, value, state.copy_of_network())
+    if plan.patience is not None and state.step - best.step >= plan.patience:
+        since = plan.epoch_of(best.step)
+        state.ended = f"no better {experiment.training.monitor} since epoch {since:g}"
+    if isinstance(experiment.schedule, Performance):
+        state.plateau = experiment.schedule.observe(
+            state.plateau, loss, step=state.step, per_epoch=plan.updates_per_epoch
+        )

@@ -1,0 +1,119 @@
+"""The machine a training runs on: which device, how many threads, and flags that keep bits the same."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dnnlab.errors import MachineError
+from dnnlab.kernels.network import Network
+
+PRODUCT_PER_THREAD = 4_000_000
+"""Multiplications of one matrix product that are worth a thread of their own: about 60 µs of one
+core, some ten times what it costs to wake another. 32 x 784 x 300 is worth two."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and a number of CPU threads: with torch's version, what results depend on."""
+
+    device: torch.device
+    threads: int
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what environment.json tells of the machine."""
+        import numpy
+
+        import dnnlab
+
+        cuda = self.device.type == "cuda"
+        return {
+            "dnnlab": dnnlab.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "device": str(self.device),
+            "device_name": torch.cuda.get_device_name(self.device) if cuda else _processor(),
+            "threads": self.threads,
+            "cuda": torch.version.cuda if cuda else None,
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "flush_denormal": True,
+        }
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Returns the device that a config asks for. Raises MachineError if there is none such."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return torch.device("cuda", 0) if count else torch.device("cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        index = device.index or 0
+        if index >= count:
+            present = ", ".join(["cpu", *(f"cuda:{i}" for i in range(count))])
+            raise MachineError(
+                f"training.device: {wanted}, but this machine has {present}",
+                remedy="device: auto takes what is there",
+            )
+        return torch.device("cuda", index)
+    return device
+
+
+def pick_threads(wanted: int | str, network: Network, batch_size: int) -> int:
+    """Returns the number of threads: as wanted, or by the largest product of one update.
+
+    The rule looks at the net and the machine, never at a clock, so a resumed run gets the same.
+    """
+    if isinstance(wanted, int):
+        return wanted
+    largest = max((p.numel() for p in network.module.parameters() if p.ndim > 1), default=1)
+    worthwhile = math.ceil(batch_size * largest / PRODUCT_PER_THREAD)
+    return max(1, min(worthwhile, usable_cores()))
+
+
+def settle(device: torch.device, threads: int) -> Machine:
+    """Sets what the whole process computes with, and returns it."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # arithmetic on denormal numbers can be 4 times slower
+    torch.set_float32_matmul_precision("highest")  # float32 means float32, not TF32
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True)
+    return Machine(device, threads)
+
+
+def seed_default_generator(device: torch.device, key: int) -> None:
+    """Reseeds the generator that dropout draws from: 2 µs, where torch.manual_seed takes 300."""
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index].manual_seed(key)
+    else:
+        torch.default_generator.manual_seed(key)
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        try:
+            with open("/proc/cpuinfo", encoding="utf-8") as lines:
+                for line in lines:
+                    if line.startswith("model name"):
+                        return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,236 @@
+"""All that a run needs to go on, as one object: saved whole, loaded into a fresh one, name by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dnnlab.choices.optimizers import Optimizer
+from dnnlab.choices.schedules import Plateau
+from dnnlab.errors import RunError
+from dnnlab.kernels.network import Network
+from dnnlab.randomness import key
+
+
+@dataclass
+class Tally:
+    """Running sums over the updates since the last record; they survive an interruption."""
+
+    updates: int = 0
+    examples: int = 0
+    loss: float = 0.0
+    hits: int = 0
+    gradient_norm: float = 0.0
+    largest_gradient_norm: float = 0.0
+
+
+@dataclass
+class LossScale:
+    """float16 gradients are kept from vanishing by a factor on the loss, found while training.
+
+    It doubles after `GROW_AFTER` good updates and halves when a gradient overflows; that update is
+    then left out. Micikevicius et al., 2018, section 3.2.
+    """
+
+    factor: float = 65536.0
+    good: int = 0
+
+
+@dataclass
+class Best:
+    """The best evaluation so far, and the net's parameters and buffers at that moment."""
+
+    step: int
+    value: float
+    network: dict[str, Tensor]
+
+
+@dataclass
+class State:
+    """A net, its optimizer's memory, and where the training stands.
+
+    All parameters are views of one vector `weights` (P,), their gradients of `gradient` (P,).
+    """
+
+    network: Network
+    weights: Tensor
+    gradient: Tensor
+    slots: dict[str, Tensor]
+    step: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
+    best: Best | None = None
+    tally: Tally = field(default_factory=Tally)
+    loss_scale: LossScale = field(default_factory=LossScale)
+    ended: str = ""
+    """Why the training ended before its last update; empty while it goes on."""
+
+    @classmethod
+    def fresh(
+        cls,
+        network: Network,
+        optimizer: Optimizer,
+        *,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> State:
+        """Gives a net its memory and its first values, each tensor's from its own random numbers.
+
+        They are drawn on the CPU in float32, so that every device and precision starts alike.
+        """
+        weights = torch.empty(network.num_trainable, dtype=dtype, device=device)
+        gradient = torch.zeros_like(weights)
+        module, start = network.module, 0
+        for name, meta in list(module.named_parameters()):
+            stop = start + meta.numel()
+            parameter = torch.nn.Parameter(weights[start:stop].view(meta.shape))
+            parameter.grad = gradient[start:stop].view(meta.shape)
+            owner, _, leaf = name.rpartition(".")
+            setattr(module.get_submodule(owner), leaf, parameter)
+            start = stop
+        for name, meta_buffer in list(module.named_buffers()):
+            owner, _, leaf = name.rpartition(".")
+            buffer = torch.empty(meta_buffer.shape, dtype=dtype, device=device)
+            setattr(module.get_submodule(owner), leaf, buffer)
+        with torch.no_grad():
+            for name, tensor in _named_tensors(network).items():
+                first = torch.empty(tensor.shape, dtype=torch.float32)
+                network.initial[name](
+                    first, torch.Generator().manual_seed(key(seed, "initial", name))
+                )
+                tensor.copy_(first)
+        return cls(network, weights, gradient, optimizer.slots(weights))
+
+    # --- tensors by name ---------------------------------------------------------------------
+
+    def network_tensors(self) -> dict[str, Tensor]:
+        """Returns parameters and buffers by name; they share the net's memory."""
+        return {name: t.detach() for name, t in _named_tensors(self.network).items()}
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Returns each parameter's gradient by name; they share memory with `gradient`."""
+        return {
+            name: parameter.grad
+            for name, parameter in self.network.module.named_parameters()
+            if parameter.grad is not None
+        }
+
+    def slot_tensors(self) -> dict[str, Tensor]:
+        """Returns the optimizer's memory by "slot.parameter"; scalars by their slot alone."""
+        named = {}
+        for slot, tensor in self.slots.items():
+            if tensor.ndim == 0:
+                named[slot] = tensor
+                continue
+            start = 0
+            for name, parameter in self.network.module.named_parameters():
+                stop = start + parameter.numel()
+                named[f"{slot}.{name}"] = tensor[start:stop].view(parameter.shape)
+                start = stop
+        return named
+
+    # --- saving and loading ------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Returns every tensor, grouped by the file it is kept in."""
+        groups = {"network": self.network_tensors(), "optimizer": self.slot_tensors()}
+        if self.best is not None:
+            groups["best"] = self.best.network
+        return groups
+
+    def numbers(self) -> dict[str, Any]:
+        """Returns everything that is no tensor, as JSON can hold it."""
+        best = None
+        if self.best is not None:
+            value = None if math.isnan(self.best.value) else self.best.value
+            best = {"step": self.best.step, "value": value}
+        return {
+            "step": self.step,
+            "plateau": asdict(self.plateau),
+            "best": best,
+            "tally": asdict(self.tally),
+            "loss_scale": asdict(self.loss_scale),
+            "ended": self.ended,
+        }
+
+    def load(self, tensors: Mapping[str, Mapping[str, Tensor]], numbers: dict[str, Any]) -> None:
+        """Takes over a saved state. Raises RunError naming the first tensor that does not fit."""
+        _copy("network", tensors["network"], into=self.network_tensors())
+        _copy("optimizer", tensors["optimizer"], into=self.slot_tensors())
+        self.step = int(numbers["step"])
+        self.plateau = Plateau(**numbers["plateau"])
+        self.tally = Tally(**numbers["tally"])
+        self.loss_scale = LossScale(**numbers["loss_scale"])
+        self.ended = str(numbers["ended"])
+        self.best = None
+        if numbers["best"] is not None:
+            held = self.copy_of_network()
+            _copy("best", tensors["best"], into=held)
+            value = numbers["best"]["value"]
+            self.best = Best(numbers["best"]["step"], math.nan if value is None else value, held)
+
+    def copy_of_network(self) -> dict[str, Tensor]:
+        """Returns parameters and buffers by name, in memory of their own."""
+        return {name: tensor.clone() for name, tensor in self.network_tensors().items()}
+
+    def snapshot(self) -> Snapshot:
+        """Returns all that updates change, so that `restore` can go back to it."""
+        buffers = [buffer.clone() for buffer in self.network.module.buffers()]
+        slots = {name: tensor.clone() for name, tensor in self.slots.items()}
+        return Snapshot(self.step, self.weights.clone(), buffers, slots, asdict(self.loss_scale))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes back to a snapshot of this state."""
+        self.step = snapshot.step
+        self.weights.copy_(snapshot.weights)
+        for buffer, saved in zip(self.network.module.buffers(), snapshot.buffers, strict=True):
+            buffer.copy_(saved)
+        for name, tensor in self.slots.items():
+            tensor.copy_(snapshot.slots[name])
+        self.loss_scale = LossScale(**snapshot.loss_scale)
+
+    @contextmanager
+    def holding(self, network: Mapping[str, Tensor]) -> Iterator[None]:
+        """Lends the net other parameters and buffers for a while."""
+        own = self.copy_of_network()
+        _copy("network", network, into=self.network_tensors())
+        try:
+            yield
+        finally:
+            _copy("network", own, into=self.network_tensors())
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an engine may have to go back to within a stretch of updates."""
+
+    step: int
+    weights: Tensor
+    buffers: list[Tensor]
+    slots: dict[str, Tensor]
+    loss_scale: dict[str, Any]
+
+
+def _named_tensors(network: Network) -> dict[str, Tensor]:
+    module = network.module
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _copy(group: str, saved: Mapping[str, Tensor], *, into: dict[str, Tensor]) -> None:
+    if missing := sorted(set(into) ^ set(saved)):
+        where = "the checkpoint" if missing[0] in into else "the net of this config"
+        raise RunError(f"{group}: {where} has no tensor '{missing[0]}'")
+    for name, tensor in into.items():
+        other = saved[name]
+        if (other.shape, other.dtype) != (tensor.shape, tensor.dtype):
+            raise RunError(
+                f"{group}: '{name}' is {list(other.shape)} {other.dtype} in the checkpoint, "
+                f"{list(tensor.shape)} {tensor.dtype} in the net of this config"
+            )
+        tensor.copy_(other)
