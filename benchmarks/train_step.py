@@ -33,8 +33,7 @@ from dnnlab.training.state import State
 NETS = {
     "784-300-100-10 relu, sgd": "hidden: [300, 100]}\nactivation: relu\noptimizer: {lr: 1e-2",
     "784-300-100-10 relu, nesterov": (
-        "hidden: [300, 100]}\nactivation: relu\n"
-        "optimizer: {lr: 1e-2, momentum: 0.9, nesterov: true"
+        "hidden: [300, 100]}\nactivation: relu\noptimizer: {lr: 1e-2, momentum: 0.9, nesterov: true"
     ),
     "selu100, sgd": (
         "hidden: [300, {units: 100, repeat: 99}]}\nactivation: selu\noptimizer: {lr: 1e-3"
@@ -104,7 +103,7 @@ def hand_written_loop(experiment: Experiment, data: Data) -> Callable[[int], flo
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             step += 1
-        return float(loss)
+        return loss.item()
 
     return advance
 

@@ -10,6 +10,8 @@ from dnnlab.spec import Positive, Spec
 if TYPE_CHECKING:
     from torch import Tensor
 
+Clip = Callable[["Sequence[Tensor]", "Sequence[Tensor]"], None]
+
 
 class GradientClipping(Spec):
     """Limits the gradient before it is applied, so that one bad batch cannot throw the net away.
@@ -35,16 +37,16 @@ class GradientClipping(Spec):
             raise ValueError("give one of value, norm, norm_per_tensor")
         return self
 
-    def build(self, gradient: "Tensor", tensors: "Sequence[Tensor]") -> Callable[[], object]:
-        """Returns what clips in place the flat `gradient`, whose views `tensors` are one a parameter."""
+    def build(self) -> "Clip":
+        """Returns what clips in place, given the gradient in pieces and parameter by parameter."""
         from dnnlab.kernels import gradients
 
         if self.value is not None:
-            limit = self.value
-            return lambda: gradients.clip_value_(gradient, limit)
+            value = self.value
+            return lambda pieces, parameters: gradients.clip_value_(pieces, value)
         if self.norm is not None:
-            limit = self.norm
-            return lambda: gradients.clip_norm_(gradient, limit)
+            norm = self.norm
+            return lambda pieces, parameters: gradients.clip_norm_(pieces, norm)
         assert self.norm_per_tensor is not None
         limit = self.norm_per_tensor
-        return lambda: gradients.clip_norm_per_tensor_(tensors, limit)
+        return lambda pieces, parameters: gradients.clip_norm_per_tensor_(parameters, limit)

@@ -1,27 +1,35 @@
-"""One function per optimizer: it changes the weights, given their gradient. Flat vectors throughout.
+"""One function per optimizer: it changes the weights, given their gradient.
 
-All parameters of a net lie in one vector, their gradients in another, and so does each slot (a
-memory that the optimizer keeps per weight). So an update is a handful of operations however many
-layers there are. `weights`, `gradient` and vector slots have shape (P,), P parameters.
+All parameters of a net lie in one vector, cut into a few pieces (each large parameter is one, all
+between two large ones is another), so an update is a handful of operations however many layers there
+are. `weights`, `gradients` and each slot (a memory that the optimizer keeps per weight) are lists
+with one vector a piece; a slot that is a single number is a list of one scalar.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+Pieces = Sequence[Tensor]
+Slots = dict[str, list[Tensor]]
+
 
 class Update(Protocol):
-    """Applies one update in place. `step` counts the updates applied before this one."""
+    """Applies one update in place. `step` counts the updates applied before this one.
+
+    What the gradients hold afterwards is undefined.
+    """
 
     def __call__(
         self,
-        weights: Tensor,
-        gradient: Tensor,
-        slots: dict[str, Tensor],
+        weights: Pieces,
+        gradients: Pieces,
+        slots: Slots,
         *,
         lr: float,
         momentum: float,
@@ -30,9 +38,9 @@ class Update(Protocol):
 
 
 def sgd_(
-    weights: Tensor,
-    gradient: Tensor,
-    slots: dict[str, Tensor],
+    weights: Pieces,
+    gradients: Pieces,
+    slots: Slots,
     *,
     lr: float,
     momentum: float,
@@ -48,20 +56,22 @@ def sgd_(
         weights <- weights + momentum * m - lr * gradient
 
     torch's SGD has lr outside the sum (buffer <- momentum * buffer + gradient; weights <- weights -
-    lr * buffer). The two agree while lr is constant and differ under a schedule: there the chapter's
-    form, used here, gives every gradient the rate it was taken at. torch's fused kernel computes
-    exactly this form when the gradient comes to it scaled by lr and its own rate is 1; its buffer
-    is then -m. One pass over memory in place of four. It leaves the scaled gradient behind.
+    lr * buffer). The two agree while lr is constant and differ under a schedule: the chapter's form,
+    used here, gives every gradient the rate it was taken at. torch's fused kernel computes exactly
+    that if it is given the gradient times lr and a rate of 1; its buffer is then -m. It makes one
+    pass over memory where four plain operations would make four.
     """
     velocity = slots.get("velocity")
     if velocity is None:
-        weights.add_(gradient, alpha=-lr)
+        for piece, gradient in zip(weights, gradients, strict=True):
+            piece.add_(gradient, alpha=-lr)
         return
-    gradient.mul_(lr)
+    for gradient in gradients:
+        gradient.mul_(lr)
     torch._fused_sgd_(
-        [weights],
-        [gradient],
-        [velocity],
+        list(weights),
+        list(gradients),
+        velocity,
         lr=1.0,
         momentum=momentum,
         dampening=0.0,
@@ -73,9 +83,9 @@ def sgd_(
 
 
 def nadam_(
-    weights: Tensor,
-    gradient: Tensor,
-    slots: dict[str, Tensor],
+    weights: Pieces,
+    gradients: Pieces,
+    slots: Slots,
     *,
     lr: float,
     momentum: float,
@@ -91,19 +101,22 @@ def nadam_(
         m^ = mu_(t+1) * m / (1 - mu_1...mu_(t+1)) + (1 - mu_t) * g / (1 - mu_1...mu_t)
         weights <- weights - lr * m^ / (sqrt(v / (1 - beta2^t)) + eps)
 
-    `momentum` is beta1. The slot `momentum_product` (a scalar, float64) holds mu_1...mu_t, since a
-    schedule may cycle beta1 and a closed form would then be wrong.
+    `momentum` is beta1. The slot `momentum_product` (a scalar, float64, on the CPU) holds
+    mu_1...mu_t, since a schedule may cycle beta1 and a closed form would then be wrong.
     """
     t = step + 1
 
     def mu(update: int) -> float:
         return momentum * (1 - 0.5 * math.pow(0.96, update * momentum_decay))
 
-    product = slots["momentum_product"].mul_(mu(t))
-    done = float(product)
-    mean, square = slots["mean"], slots["square"]
-    mean.lerp_(gradient, 1 - momentum)
-    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    root = (square / (1 - beta2**t)).sqrt_().add_(eps)
-    weights.addcdiv_(mean, root, value=-lr * mu(t + 1) / (1 - done * mu(t + 1)))
-    weights.addcdiv_(gradient, root, value=-lr * (1 - mu(t)) / (1 - done))
+    product = slots["momentum_product"][0].mul_(mu(t)).item()
+    of_mean = -lr * mu(t + 1) / (1 - product * mu(t + 1))
+    of_gradient = -lr * (1 - mu(t)) / (1 - product)
+    for piece, gradient, mean, square in zip(
+        weights, gradients, slots["mean"], slots["square"], strict=True
+    ):
+        mean.lerp_(gradient, 1 - momentum)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (square / (1 - beta2**t)).sqrt_().add_(eps)
+        piece.addcdiv_(mean, root, value=of_mean)
+        piece.addcdiv_(gradient, root, value=of_gradient)

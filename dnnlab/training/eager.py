@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isfinite
 
 import torch
@@ -18,6 +17,7 @@ from dnnlab.training.engine import Failure, Stretch
 from dnnlab.training.fault import first_fault
 from dnnlab.training.machine import seed_default_generator
 from dnnlab.training.order import Order
+from dnnlab.training.pieces import Pieces
 from dnnlab.training.precision import computing
 from dnnlab.training.state import LossScale, State
 
@@ -46,17 +46,13 @@ class EagerEngine:
         self.classifies = experiment.objective.task == "classification"
         self.draws = state.network.draws_random_numbers
         self.apply_update = experiment.optimizer.build()
-        self.clip = self._clipping()
+        clipping = experiment.gradient_clipping
+        self.clip = clipping.build() if clipping else None
         parameters = dict(state.network.module.named_parameters())
         kernels = state.network.kernels
+        self.pieces = Pieces(state)
         self.penalized = [(parameters[k.name], k.l2) for k in kernels if k.l2 > 0]
         self.bounded = [(parameters[k.name], k.max_norm) for k in kernels if k.max_norm]
-
-    def _clipping(self) -> Callable[[], object]:
-        clipping = self.experiment.gradient_clipping
-        if clipping is None:
-            return lambda: None
-        return clipping.build(self.state.gradient, list(self.state.gradients().values()))
 
     def advance(self, until: int) -> Stretch:
         """Applies updates until `until`; goes back to just before the first that is not finite."""
@@ -80,23 +76,22 @@ class EagerEngine:
     def _apply(self, until: int) -> Stretch:
         """Applies updates without looking at the device in between, unless in float16."""
         self.state.network.module.train()
-        losses: list[Tensor] = []
-        hits: list[Tensor] = []
-        norms: list[Tensor] = []
-        sizes: list[int] = []
-        for update in range(self.state.step, until):
-            outputs, targets, loss = self._forward(update)
+        updates = range(self.state.step, until)
+        batches = [self.order.rows(update) for update in updates]
+        losses, norms, predicted = Measured(), Measured(), _Predicted(batches, self.train)
+        for update, rows in zip(updates, batches, strict=True):
+            outputs, loss = self._forward(update, rows)
             self._backward(loss)
-            norms.append(gradients.norm(self.state.gradient))
-            self._step(update, norms[-1])
-            losses.append(loss.detach())
-            sizes.append(len(targets))
+            norm = gradients.norm(self.pieces.gradients)
+            self._step(update, norm)
+            losses.add(loss)
+            norms.add(norm)
             if self.classifies:
-                hits.append((outputs.detach().argmax(1) == targets).sum())
-        return Stretch(_values(losses), [int(h) for h in _values(hits)], _values(norms), sizes)
+                predicted.add(outputs)
+        hits = predicted.hits() if self.classifies else []
+        return Stretch(losses.values(), hits, norms.values(), predicted.sizes)
 
-    def _forward(self, update: int) -> tuple[Tensor, Tensor, Tensor]:
-        rows = self.order.rows(update)
+    def _forward(self, update: int, rows: Tensor) -> tuple[Tensor, Tensor]:
         inputs = self.train.inputs.index_select(0, rows)
         targets = self.train.targets.index_select(0, rows)
         if self.draws:
@@ -105,18 +100,17 @@ class EagerEngine:
         with computing(self.precision, inputs.device):
             outputs = self.state.network.module(inputs)
             loss = self.loss(outputs, targets)
-        return outputs, targets, loss
+        return outputs, loss
 
     def _backward(self, loss: Tensor) -> None:
-        """Leaves the gradient of loss and penalties in `state.gradient`."""
-        gradient = self.state.gradient
-        gradient.zero_()
+        """Leaves the gradient of loss and penalties in the pieces."""
         if self.precision == "float16":
             factor = self.state.loss_scale.factor
-            (loss * factor).backward()  # type: ignore[no-untyped-call]
-            gradient.div_(factor)
+            self.pieces.backward(loss * factor)
+            for gradient in self.pieces.gradients:
+                gradient.div_(factor)
         else:
-            loss.backward()  # type: ignore[no-untyped-call]
+            self.pieces.backward(loss)
         with torch.no_grad():
             for weights, strength in self.penalized:
                 assert weights.grad is not None
@@ -129,10 +123,12 @@ class EagerEngine:
         state.step = update + 1
         if self.precision == "float16" and not self._scale_fits(norm):
             return
-        self.clip()
+        pieces = self.pieces
+        if self.clip is not None:
+            self.clip(pieces.gradients, pieces.of_parameters())
         lr, momentum = self.rates(update)
         self.apply_update(
-            state.weights, state.gradient, state.slots, lr=lr, momentum=momentum, step=update
+            pieces.weights, pieces.gradients, pieces.slots, lr=lr, momentum=momentum, step=update
         )
         for weights, limit in self.bounded:
             max_norm_(weights, limit)
@@ -185,7 +181,7 @@ class EagerEngine:
         self.state.network.module.train()
 
         def forward() -> Tensor:
-            return self._forward(update)[2]
+            return self._forward(update, rows)[1]
 
         what = first_fault(self.state.network.module, forward, self._backward)
         if what is None:
@@ -194,6 +190,50 @@ class EagerEngine:
         return Failure(update, what, self.rates(update)[0], norms, rows.tolist())
 
 
-def _values(scalars: list[Tensor]) -> list[float]:
-    """Fetches many scalars from the device at once."""
-    return torch.stack(scalars).tolist() if scalars else []
+class Measured:
+    """Scalars that are looked at later: on the CPU they are there, from a GPU they come together.
+
+    Numbers are kept and not tensors: a small tensor that outlives its update would sit at the top
+    of the heap and keep malloc from reusing what lies below.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: list[float] = []
+        self._pending: list[Tensor] = []
+
+    def add(self, scalar: Tensor) -> None:
+        """Takes a scalar tensor."""
+        if scalar.is_cpu:
+            self._numbers.append(scalar.item())
+        else:
+            self._pending.append(scalar.detach())
+
+    def values(self) -> list[float]:
+        """Returns all of them, waiting for the device once."""
+        if self._pending:
+            self._numbers += torch.stack(self._pending).tolist()
+            self._pending.clear()
+        return self._numbers
+
+
+class _Predicted:
+    """The predicted class of every example of a stretch, compared with the truth at its end."""
+
+    def __init__(self, batches: list[Tensor], train: Split) -> None:
+        self.sizes = [len(rows) for rows in batches]
+        self._batches = batches
+        self._train = train
+        classes = torch.empty(sum(self.sizes), dtype=torch.int64, device=train.inputs.device)
+        self._classes = classes
+        self._free = iter(torch.split(classes, self.sizes))
+
+    def add(self, outputs: Tensor) -> None:
+        """Takes the logits (B, C) of the next batch."""
+        torch.argmax(outputs.detach(), 1, out=next(self._free))
+
+    def hits(self) -> list[int]:
+        """Returns how many of each batch were classified rightly."""
+        true = self._train.targets.index_select(0, torch.cat(self._batches))
+        parts = torch.split(self._classes == true, self.sizes)
+        counts: list[int] = torch.stack([part.sum() for part in parts]).tolist()
+        return counts

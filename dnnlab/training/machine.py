@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import platform
@@ -89,6 +90,7 @@ def pick_threads(wanted: int | str, network: Network, batch_size: int) -> int:
 def settle(device: torch.device, threads: int) -> Machine:
     """Sets what the whole process computes with, and returns it."""
     torch.set_num_threads(threads)
+    _keep_freed_memory()
     torch.set_flush_denormal(True)  # arithmetic on denormal numbers can be 4 times slower
     torch.set_float32_matmul_precision("highest")  # float32 means float32, not TF32
     if device.type == "cuda":
@@ -97,6 +99,20 @@ def settle(device: torch.device, threads: int) -> Machine:
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True)
     return Machine(device, threads)
+
+
+def _keep_freed_memory() -> None:
+    """Tells glibc's malloc not to hand every freed gradient back to the system.
+
+    By default it returns the top of the heap and maps large blocks anew, so that each update of a
+    784-300-100-10 net pays some 250 page faults for its first layer: about a quarter of its time.
+    The limits are 32 MiB for a block of its own and 512 MiB for what may be kept.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_threshold, 32 * 2**20)
+        libc.mallopt(trim_threshold, 512 * 2**20)
 
 
 def seed_default_generator(device: torch.device, key: int) -> None:

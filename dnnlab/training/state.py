@@ -55,12 +55,11 @@ class Best:
 class State:
     """A net, its optimizer's memory, and where the training stands.
 
-    All parameters are views of one vector `weights` (P,), their gradients of `gradient` (P,).
+    All parameters are views of one vector `weights` (P,); a slot is a vector too, or one number.
     """
 
     network: Network
     weights: Tensor
-    gradient: Tensor
     slots: dict[str, Tensor]
     step: int = 0
     plateau: Plateau = field(default_factory=Plateau)
@@ -85,12 +84,10 @@ class State:
         They are drawn on the CPU in float32, so that every device and precision starts alike.
         """
         weights = torch.empty(network.num_trainable, dtype=dtype, device=device)
-        gradient = torch.zeros_like(weights)
         module, start = network.module, 0
         for name, meta in list(module.named_parameters()):
             stop = start + meta.numel()
             parameter = torch.nn.Parameter(weights[start:stop].view(meta.shape))
-            parameter.grad = gradient[start:stop].view(meta.shape)
             owner, _, leaf = name.rpartition(".")
             setattr(module.get_submodule(owner), leaf, parameter)
             start = stop
@@ -105,21 +102,13 @@ class State:
                     first, torch.Generator().manual_seed(key(seed, "initial", name))
                 )
                 tensor.copy_(first)
-        return cls(network, weights, gradient, optimizer.slots(weights))
+        return cls(network, weights, optimizer.slots(weights))
 
     # --- tensors by name ---------------------------------------------------------------------
 
     def network_tensors(self) -> dict[str, Tensor]:
         """Returns parameters and buffers by name; they share the net's memory."""
         return {name: t.detach() for name, t in _named_tensors(self.network).items()}
-
-    def gradients(self) -> dict[str, Tensor]:
-        """Returns each parameter's gradient by name; they share memory with `gradient`."""
-        return {
-            name: parameter.grad
-            for name, parameter in self.network.module.named_parameters()
-            if parameter.grad is not None
-        }
 
     def slot_tensors(self) -> dict[str, Tensor]:
         """Returns the optimizer's memory by "slot.parameter"; scalars by their slot alone."""
