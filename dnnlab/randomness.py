@@ -1,8 +1,8 @@
 """Every random number is a function of (seed, purpose, counters). No stream is ever saved.
 
-A stream of random numbers would have to be stored to resume exactly, and anything that draws from it
-(an evaluation, a picture) would change the training. Here each use derives a fresh 64-bit key and
-seeds a generator with it: the mask of update 812 is the same whatever happened before it.
+A stream of random numbers would have to be stored to resume exactly, and anything that draws from
+it (an evaluation, a picture) would change the training. Here each use derives a fresh 64-bit key
+and seeds a generator with it: the mask of update 812 is the same whatever happened before it.
 """
 
 from __future__ import annotations

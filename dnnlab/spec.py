@@ -78,7 +78,7 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 
 @dataclass(frozen=True)
 class Shorthand:
-    """Lets one value stand for a mapping with one key: `dropout: 0.2` for `dropout: {rate: 0.2}`."""
+    """Lets one value stand for a mapping with one key: `dropout: 0.2` for `{rate: 0.2}`."""
 
     key: str
 

@@ -1,7 +1,7 @@
-"""Everything a config can name: one file per family, one class per choice. Importing needs no torch.
+"""Everything a config can name: a file per family, a class per choice. Importing needs no torch.
 
 A choice's fields are its YAML keys, its docstring says what it computes and whose variant that is,
-and `build` makes the runtime thing. To add one: write its class, add its word to the union at the end
+and `build` makes the runtime thing. To add one: write its class, and add it to the union at the end
 of the file.
 """
 

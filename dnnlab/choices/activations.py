@@ -1,4 +1,7 @@
-"""Activations: what a unit does with its weighted sum z. To add one: a class here and its word below."""
+"""Activations: what a unit does with its weighted sum z.
+
+To add one: write its class here and add it to the union at the end.
+"""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 

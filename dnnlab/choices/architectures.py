@@ -90,7 +90,7 @@ class Mlp(Spec):
     """Settings of the output layer."""
 
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
-        """Returns the net for inputs (B, *input_shape) and outputs (B, num_outputs), without memory.
+        """Returns the net, without memory: inputs (B, *input_shape), outputs (B, num_outputs).
 
         Layers are named by their order: dense1, norm1, relu1, dropout1, dense2, ..., output.
         """

@@ -1,4 +1,4 @@
-"""Metrics: what a person looks at. Functions of a whole split's outputs, never of batch averages."""
+"""Metrics: what a person looks at. Functions of a whole split's outputs, not batch averages."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal

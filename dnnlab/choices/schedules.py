@@ -1,8 +1,9 @@
-"""Schedules: the learning rate (and the momentum) of every update, as pure functions of its number.
+"""Schedules: learning rate and momentum of every update, as pure functions of its number.
 
-A schedule multiplies the optimizer's `lr`, which is therefore the highest rate of the training. It is
-asked anew at each update, so a resumed run needs no memory of it. The one exception, `performance`,
-looks back at the validation metric; what it remembers is a `Plateau`, kept with the run's state.
+A schedule multiplies the optimizer's `lr`, which is therefore the highest rate of the training. It
+is asked anew at each update, so a resumed run needs no memory of it. The one exception,
+`performance`, looks back at the validation metric; what it remembers is a `Plateau`, kept with the
+run's state.
 """
 
 import math
@@ -26,7 +27,7 @@ class Constant(Spec):
     name: Literal["constant"] = "constant"
 
     def lr_factor(self, update: int, total: int) -> float:
-        """Returns what the optimizer's lr is multiplied by at update `update` of `total`, from 0."""
+        """Returns what the optimizer's lr is multiplied by at update `update` (from 0)."""
         return 1.0
 
     def momentum(self, update: int, total: int) -> float | None:
@@ -77,7 +78,7 @@ class OneCycle(Spec):
         return 2, (update - 2 * half) / rest if rest > 0 else 1.0
 
     def lr_factor(self, update: int, total: int) -> float:
-        """Returns what the optimizer's lr is multiplied by at update `update` of `total`, from 0."""
+        """Returns what the optimizer's lr is multiplied by at update `update` (from 0)."""
         phase, share = self._phase(update, total)
         corners = (self.start, 1.0, self.start, self.end)
         return self._between(corners[phase], corners[phase + 1], share)

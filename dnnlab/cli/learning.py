@@ -1,4 +1,4 @@
-"""Commands that explain and check: init, check, describe, schema, doctor. Only doctor loads torch."""
+"""Commands that explain and check; of these only doctor loads torch."""
 
 from __future__ import annotations
 

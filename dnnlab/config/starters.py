@@ -16,9 +16,9 @@ training:
   device: auto            # a CUDA device if there is one, else cpu
 """
 
-_DEFAULT = """# The chapter's default net: He initialization, ELU, batch normalization, momentum with 1cycle,
-# early stopping. Run it with:        dnnlab train {file}
-# See every setting and choice with:  dnnlab describe
+_DEFAULT = """# The chapter's default net: He initialization, ELU, batch normalization, momentum
+# with 1cycle, early stopping. Run it with:  dnnlab train {file}
+# See every setting and choice with:         dnnlab describe
 
 data:
   name: fashion_mnist     # or digits, diabetes; or your own table:
@@ -37,12 +37,12 @@ optimizer: {{name: sgd, lr: 0.05, momentum: 0.9, nesterov: true}}
 schedule: one_cycle       # lr is its highest rate; momentum goes the other way
 
 regularization:
-  early_stopping: {{patience: 10}}   # epochs without a better validation loss; keeps the best weights
+  early_stopping: {{patience: 10}}   # epochs without a better validation loss; keeps the best
 """
 
-_SELF_NORMALIZING = """# The chapter's self-normalizing net: LeCun initialization, SELU, standardized inputs, a plain
-# stack, alpha dropout. Run it with:  dnnlab train {file}
-# See every setting and choice with:  dnnlab describe
+_SELF_NORMALIZING = """# The chapter's self-normalizing net: LeCun initialization, SELU,
+# standardized inputs, a plain stack, alpha dropout. Run it with:  dnnlab train {file}
+# See every setting and choice with:         dnnlab describe
 
 data:
   name: fashion_mnist     # or digits, diabetes; or your own table:

@@ -1,8 +1,9 @@
 """YAML 1.2 text -> plain data, and for every setting the line and column where it stands.
 
 PyYAML follows YAML 1.1: it reads `1e-3` as text, `no` as false and `012` as 10. Here its parser
-gives the events and the core schema of YAML 1.2 gives the scalars. Refused, each in one line: a file
-over 1 MB or 20,000 values, more than one document, depth over 40, duplicate keys, aliases, anchors, tags.
+gives the events and the core schema of YAML 1.2 gives the scalars. Refused, each in one line: a
+file over 1 MB or 20,000 values, more than one document, depth over 40, duplicate keys, aliases,
+anchors, tags.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ class Document:
 def parse(content: bytes, *, subject: str, file: str = "") -> Document:
     """Parses one YAML document whose top is a mapping.
 
-    `subject` names the text in the error's first line, `file` in the places. Raises ConfigError with
-    every problem that can be found without knowing what the settings mean.
+    `subject` names the text in the error's first line, `file` in the places. Raises ConfigError
+    with every problem that can be found without knowing what the settings mean.
     """
     reader = _Reader(file)
     data = reader.read(_decode(content, subject))

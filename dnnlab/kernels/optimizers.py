@@ -1,9 +1,9 @@
 """One function per optimizer: it changes the weights, given their gradient.
 
 All parameters of a net lie in one vector, cut into a few pieces (each large parameter is one, all
-between two large ones is another), so an update is a handful of operations however many layers there
-are. `weights`, `gradients` and each slot (a memory that the optimizer keeps per weight) are lists
-with one vector a piece; a slot that is a single number is a list of one scalar.
+between two large ones is another), so an update is a handful of operations however many layers
+there are. `weights`, `gradients` and each slot (a memory that the optimizer keeps per weight) are
+lists with one vector a piece; a slot that is a single number is a list of one scalar.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def sgd_(
         weights <- weights + momentum * m - lr * gradient
 
     torch's SGD has lr outside the sum (buffer <- momentum * buffer + gradient; weights <- weights -
-    lr * buffer). The two agree while lr is constant and differ under a schedule: the chapter's form,
-    used here, gives every gradient the rate it was taken at. torch's fused kernel computes exactly
-    that if it is given the gradient times lr and a rate of 1; its buffer is then -m. It makes one
-    pass over memory where four plain operations would make four.
+    lr * buffer). The two agree while lr is constant and differ under a schedule: the chapter's
+    form, used here, gives every gradient the rate it was taken at. torch's fused kernel computes
+    exactly that if it is given the gradient times lr and a rate of 1; its buffer is then -m. It
+    makes one pass over memory where plain operations would make four.
     """
     velocity = slots.get("velocity")
     if velocity is None:

@@ -34,7 +34,7 @@ class Predictions:
         return len(self.outputs)
 
     def to_csv(self) -> str:
-        """Returns a table: predicted class and every probability, or the number; then the target."""
+        """Returns a table: example, prediction, target where known, and every probability."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         known = [] if self.targets is None else ["target"]

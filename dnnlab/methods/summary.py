@@ -23,7 +23,7 @@ TIMED_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of the table: a layer, the shape of what it puts out (B is the batch), its numbers."""
+    """One line of the table: a layer, the shape of one example's output, its parameters."""
 
     name: str
     kind: str

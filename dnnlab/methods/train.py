@@ -167,7 +167,7 @@ def kept_network(experiment: Experiment, state: State) -> dict[str, Any]:
 
 
 def start(config: Config, *, runs: Path, name: str | None, command: list[str]) -> Training:
-    """Makes a run of a config. Everything that can be refused is refused before the folder is made."""
+    """Makes a run of a config. What can be refused is refused before the folder is made."""
     if name is not None:
         check_name(name)
     seconds = Seconds()

@@ -42,7 +42,7 @@ def curve(
 
 
 def _columns(line: Points, left: float, right: float, width: int) -> list[tuple[int, float]]:
-    """Returns one y for each column between the first and the last point, joined by straight lines."""
+    """Returns a y for each column between the first point and the last, on straight lines."""
     if right == left:
         return [(0, line[-1][1])] if line else []
     at = [(round((x - left) / (right - left) * (width - 1)), y) for x, y in sorted(line)]

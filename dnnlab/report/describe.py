@@ -50,7 +50,7 @@ def headline(spec: type[Spec]) -> str:
 
 
 def details(spec: type[Spec]) -> Iterator[str]:
-    """Yields what a Spec computes, where it comes from, and its settings with bounds and meaning."""
+    """Yields what a Spec computes, its source, and its settings with bounds and meaning."""
     import inspect
 
     yield inspect.cleandoc(spec.__doc__ or "")

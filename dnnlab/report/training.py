@@ -37,7 +37,7 @@ def show_header(session: Session, out: Console) -> None:
 
 
 def watch(steps: Iterable[Step], session: Session, out: Console) -> None:
-    """Follows a training: a bar with rate and time left in a terminal, a line an epoch elsewhere."""
+    """Follows a training: in a terminal a bar with rate and time left, else a line an epoch."""
     total = session.plan.total_updates
     if not out.is_terminal:
         for step in steps:

@@ -155,8 +155,9 @@ def load_newest(checkpoints: Path) -> tuple[Checkpoint | None, dict[int, str]]:
         except RunError as error:
             damaged[step] = error.message
     if known:
+        reasons = "; ".join(damaged.values())
         raise RunError(
-            f"all {len(known)} checkpoints in {checkpoints} are damaged: {'; '.join(damaged.values())}",
+            f"all {len(known)} checkpoints in {checkpoints} are damaged: {reasons}",
             remedy="restore the folder from a copy, or train anew under another name",
         )
     return None, damaged

@@ -111,7 +111,7 @@ class RunFolder:
         return run
 
     def load(self) -> checkpoints.Checkpoint | None:
-        """Returns the newest whole checkpoint, damaged ones set aside and noted; None without any."""
+        """Returns the newest whole checkpoint, or None; damaged ones are set aside and noted."""
         newest, damaged = checkpoints.load_newest(self.checkpoints)
         with disk.explained(self.path):
             for step, reason in damaged.items():

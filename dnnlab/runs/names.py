@@ -18,8 +18,8 @@ def check_name(name: str) -> str:
         shown = name if len(name) <= 40 else f"{name[:40]}..."
         raise ConfigError(
             "--name",
-            message=f"--name {shown!r}: a run's name has 1 to 100 letters, digits, '.', '_' or '-', "
-            "begins with a letter or digit, and is no device name of Windows",
+            message=f"--name {shown!r}: a run's name has 1 to 100 letters, digits, '.', '_' or "
+            "'-', begins with a letter or digit, and is no device name of Windows",
         )
     return name
 

@@ -63,7 +63,7 @@ def parse_json(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads every whole line; a line torn by a kill, at the end or in the middle, is passed over."""
+    """Reads every whole line; one torn by a kill, at the end or amid, is passed over."""
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The training loop: a generator from boundary to boundary. It knows nothing of files or screens."""
+"""The training loop: a generator from boundary to boundary, knowing no files and no screen."""
 
 from __future__ import annotations
 

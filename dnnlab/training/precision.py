@@ -10,7 +10,7 @@ _PRODUCTS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def weights_dtype(precision: str) -> torch.dtype:
-    """Returns the type of weights, gradients and optimizer slots: 32 bits, or 64 where asked for."""
+    """Returns the type of weights, gradients and slots: 32 bits, or 64 where asked for."""
     return torch.float64 if precision == "float64" else torch.float32
 
 

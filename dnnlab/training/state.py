@@ -1,4 +1,4 @@
-"""All that a run needs to go on, as one object: saved whole, loaded into a fresh one, name by name."""
+"""All that a run needs to go on, as one object: saved whole, loaded name by name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Image datasets in files: found on this machine first, downloaded by torchvision if they are not."""
+"""Image datasets in files: found on this machine, or else downloaded by torchvision."""
 
 import gzip
+import math
 import os
 import zlib
 from pathlib import Path
@@ -41,11 +42,11 @@ def read_idx(path: Path) -> "np.ndarray":
         raise DataError(f"{path} cannot be read: {error}") from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise DataError(f"{path} is not an IDX file of bytes", remedy="fetch it again")
-    dimensions = content[3]
-    header = 4 + 4 * dimensions
-    shape = tuple(int(n) for n in np.frombuffer(content[4:header], dtype=">i4"))
-    expected = header + int(np.prod(shape, dtype=np.int64))
-    if len(shape) != dimensions or len(content) != expected:
+    header = 4 + 4 * content[3]
+    sizes = content[4:header].ljust(header - 4, b"\xff")  # cut off: a size of -1 fits nothing
+    shape = tuple(int(n) for n in np.frombuffer(sizes, dtype=">i4"))
+    expected = header + math.prod(shape)
+    if len(content) != expected or min(shape, default=0) < 0:
         raise DataError(
             f"{path} has {len(content)} bytes where its header {shape} promises {expected}",
             remedy="fetch it again",

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from dnnlab.config.merge import over, overrides
+from dnnlab.config.yaml12 import Document, parse
+from dnnlab.errors import ConfigError
+
+
+def document(text: str, file: str = "") -> Document:
+    return parse(text.encode(), subject="x.yaml", file=file)
+
+
+def merged(base: str, upper: str) -> object:
+    return over(document(base), document(upper)).data
+
+
+def test_mappings_merge_key_by_key_and_lists_are_replaced() -> None:
+    base = "training: {epochs: 5, seed: 1}\nmetrics: [accuracy]"
+    assert merged(base, "training: {seed: 2}\nmetrics: []") == {
+        "training": {"epochs": 5, "seed": 2},
+        "metrics": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("base", "upper", "expected"),
+    [
+        ("{name: sgd, lr: 1, momentum: .9}", "{name: nadam, lr: 2}", {"name": "nadam", "lr": 2}),
+        ("{name: sgd, lr: 1}", "nadam", "nadam"),
+        ("{name: sgd, lr: 1}", "{lr: 2}", {"name": "sgd", "lr": 2}),
+        ("{name: sgd, lr: 1}", "{name: sgd, lr: 2}", {"name": "sgd", "lr": 2}),
+        ("sgd", "{lr: 2}", {"name": "sgd", "lr": 2}),
+        ("sgd", "{name: nadam, lr: 2}", {"name": "nadam", "lr": 2}),
+        ("{name: sgd}", "null", None),
+    ],
+)
+def test_choices_are_not_mixed(base: str, upper: str, expected: object) -> None:
+    assert merged(f"o: {base}", f"o: {upper}") == {"o": expected}
+
+
+def test_places_follow_the_values() -> None:
+    base = document("optimizer: {name: sgd, lr: 1}\ndata: digits", file="base.yaml")
+    result = over(base, document("optimizer:\n  lr: 2"))
+    assert str(result.place_of(("optimizer", "lr"))) == "2:7"
+    assert str(result.place_of(("optimizer", "name"))) == "base.yaml 1:19"
+    assert str(result.place_of(("data",))) == "base.yaml 2:7"
+
+
+def test_the_base_is_left_as_it_was() -> None:
+    base = document("training: {seed: 1}")
+    over(base, document("training: {seed: 2}"))
+    assert base.data == {"training": {"seed": 1}}
+
+
+def test_options_become_a_document() -> None:
+    found = overrides(["optimizer.lr=3e-4", "architecture.hidden=[300, 100]", "activation=selu"])
+    assert found.data == {
+        "optimizer": {"lr": 3e-4},
+        "architecture": {"hidden": [300, 100]},
+        "activation": "selu",
+    }
+    assert str(found.place_of(("optimizer", "lr"))) == "--set optimizer.lr"
+
+
+def test_a_later_option_wins_over_an_earlier() -> None:
+    found = overrides(["optimizer=nadam", "optimizer.lr=1e-3", "optimizer.lr=2e-3"])
+    assert found.data == {"optimizer": {"name": "nadam", "lr": 2e-3}}
+
+
+@pytest.mark.parametrize("option", ["lr", "=3", "a..b=1", "a b=1", "a.[0]=1", "__class__.x"])
+def test_what_is_no_assignment_is_refused(option: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        overrides([option])
+    assert "is not KEY=VALUE" in caught.value.problems[0].message

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import ValidationError
+
+from dnnlab.spec import (
+    Auto,
+    Count,
+    Duration,
+    Epochs,
+    Family,
+    InputPath,
+    OrAuto,
+    Positive,
+    Shorthand,
+    Spec,
+    choice_name,
+    specs_in,
+)
+
+
+class Fast(Spec):
+    """One."""
+
+    name: Literal["fast"] = "fast"
+    rate: Positive = 1.0
+    """How fast."""
+
+
+class Slow(Spec):
+    """Two."""
+
+    name: Literal["slow"] = "slow"
+
+
+class Whole(Spec):
+    """All ways of writing a value."""
+
+    pace: Annotated[Fast | Slow, Family("pace")] = Fast()
+    threads: Annotated[Count | Auto, OrAuto()] = "auto"
+    short: Annotated[Fast, Shorthand("rate")] | None = None
+    long: Epochs = Duration(epochs=1)
+    """How long it takes, and a sentence
+    that goes on."""
+
+
+def errors(**settings: Any) -> list[str]:
+    with pytest.raises(ValidationError) as caught:
+        Whole.model_validate(settings)
+    return [error["type"] for error in caught.value.errors()]
+
+
+def test_a_name_alone_stands_for_a_choice() -> None:
+    assert Whole.model_validate({"pace": "slow"}).pace == Slow()
+    assert Whole.model_validate({"pace": {"name": "fast", "rate": 2}}).pace == Fast(rate=2.0)
+
+
+def test_a_family_says_what_is_wrong_with_a_choice() -> None:
+    assert errors(pace="fats") == ["choice_unknown"]
+    assert errors(pace={"rate": 2}) == ["choice_missing"]
+    assert errors(pace=3) == ["choice_type"]
+    assert errors(pace={"name": ["fast"]}) == ["choice_unknown"]
+    assert errors(pace={"name": "fast", "rate": -1}) == ["greater_than"]
+
+
+def test_a_value_alone_stands_for_a_mapping() -> None:
+    assert Whole.model_validate({"short": 3}).short == Fast(rate=3.0)
+    assert Whole.model_validate({"short": None}).short is None
+    assert errors(short=[3]) == ["model_type"]
+
+
+def test_auto_stands_beside_a_type() -> None:
+    assert Whole.model_validate({"threads": "auto"}).threads == "auto"
+    assert Whole.model_validate({"threads": 2}).threads == 2
+    assert errors(threads=0) == ["or_auto"]
+    assert errors(threads="two") == ["or_auto"]
+
+
+@pytest.mark.parametrize("bad", [True, "1", float("nan"), float("inf"), None, [1]])
+def test_numbers_are_strict(bad: Any) -> None:
+    assert len(errors(pace={"name": "fast", "rate": bad})) == 1
+
+
+def test_durations_are_epochs_or_updates_and_not_both() -> None:
+    assert Duration(epochs=0.5).in_updates(1719) == 860
+    assert Duration(epochs=1e-6).in_updates(1719) == 1
+    assert Duration(updates=7).in_updates(1719) == 7
+    with pytest.raises(ValidationError, match="either epochs or updates"):
+        Duration(epochs=1, updates=1)
+    with pytest.raises(ValidationError, match="either epochs or updates"):
+        Duration()
+
+
+def test_a_path_starts_at_the_folder_of_the_config(tmp_path: Any) -> None:
+    class Pointing(Spec):
+        """A file."""
+
+        file: InputPath
+
+    def read(path: str, **context: Any) -> str:
+        return Pointing.model_validate({"file": path}, context=context).file
+
+    assert read("a.csv", folder=tmp_path) == str(tmp_path / "a.csv")
+    assert read("/x/a.csv", folder=tmp_path) == "/x/a.csv"
+    assert read("a.csv") == "a.csv"
+
+
+def test_the_meaning_of_a_setting_is_the_sentence_under_it() -> None:
+    meanings = Whole.field_meanings()
+    assert meanings == {"long": "How long it takes, and a sentence\nthat goes on."}
+    assert Fast.field_meanings() == {"rate": "How fast."}
+
+
+def test_looking_into_types() -> None:
+    assert list(specs_in(Whole.model_fields["pace"].annotation)) == [Fast, Slow]
+    assert list(specs_in(tuple[Annotated[Fast, "x"] | None, ...])) == [Fast]
+    assert choice_name(Fast) == "fast"
+    assert choice_name(Whole) is None
+
+
+def test_a_spec_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Fast().rate = 2.0  # type: ignore[misc]
