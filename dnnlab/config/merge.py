@@ -42,7 +42,7 @@ def _lay(
 
 
 def _other_choice(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return "name" in new and new["name"] != old.get("name")
+    return "name" in old and "name" in new and old["name"] != new["name"]
 
 
 def _take_places(path: Path, result: Document, upper: Document, *, deep: bool) -> None:

@@ -111,7 +111,7 @@ def _unknown_key(path: Path, data: Any) -> str:
     owner = spec_at(path[:-1], data)
     known = list(owner.model_fields) if owner else []
     where = f" in {dotted(path[:-1])}" if path[:-1] else ""
-    sentence = f"unknown key '{key}'{where}"
+    sentence = f"unknown key {key!r}{where}"
     if near := nearest(key, known):
         return f"{sentence}; did you mean '{near}'?"
     if elsewhere := _elsewhere(key):
@@ -126,7 +126,10 @@ def _elsewhere(key: str) -> str | None:
     for name, field in Experiment.model_fields.items():
         for spec in specs_in(field.annotation):
             if key in spec.model_fields and key != "name":
-                return f"{name}.{key}"
+                chosen = choice_name(spec)
+                others = list(specs_in(field.annotation))
+                of_choice = any(key not in other.model_fields for other in others)
+                return f"{name}.{key}" + (f" of {chosen}" if chosen and of_choice else "")
     return None
 
 
@@ -186,4 +189,8 @@ def dotted(path: Path) -> str:
     >>> dotted(("architecture", "hidden", 1, "units"))
     'architecture.hidden[1].units'
     """
-    return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")
+    steps = (
+        f"[{step}]" if isinstance(step, int) else f".{step if step.isprintable() else repr(step)}"
+        for step in path
+    )
+    return "".join(steps).lstrip(".")

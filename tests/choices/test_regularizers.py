@@ -31,7 +31,7 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
 def test_evaluation_drops_nothing() -> None:
     x = torch.randn(100)
     for kind in ("standard", "alpha"):
-        module = Dropout(rate=0.9, kind=kind).build().eval()  # type: ignore[arg-type]
+        module = Dropout(rate=0.9, kind=kind).build().eval()
         torch.testing.assert_close(module(x), x)
 
 

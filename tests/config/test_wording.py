@@ -44,7 +44,11 @@ START = "data: digits\narchitecture: {name: mlp, hidden: [10]}\n"
         ("optimzer: sgd", "3:1 unknown key 'optimzer'; did you mean 'optimizer'?"),
         (
             "optimizer: {name: sgd, beta1: 0.9}",
-            "3:24 unknown key 'beta1' in optimizer; known here: name, lr, momentum, nesterov",
+            "3:24 unknown key 'beta1' in optimizer; did you mean optimizer.beta1 of nadam?",
+        ),
+        (
+            "optimizer: {name: sgd, widget: 0.9}",
+            "3:24 unknown key 'widget' in optimizer; known here: name, lr, momentum, nesterov",
         ),
         ("lr: 0.1", "3:1 unknown key 'lr'; did you mean optimizer.lr?"),
         ("batch_size: 8", "3:1 unknown key 'batch_size'; did you mean training.batch_size?"),
@@ -99,7 +103,8 @@ def test_one_mistake_one_sentence(line: str, expected: str) -> None:
 
 
 def test_a_mistake_inside_a_layer_names_the_layer() -> None:
-    text = "data: digits\narchitecture:\n  name: mlp\n  hidden:\n  - 10\n  - {units: 5, activaton: elu}"
+    layers = "  hidden:\n  - 10\n  - {units: 5, activaton: elu}"
+    text = f"data: digits\narchitecture:\n  name: mlp\n{layers}"
     assert refusal_of(text) == [
         "6:16 unknown key 'activaton' in architecture.hidden[1]; did you mean 'activation'?"
     ]

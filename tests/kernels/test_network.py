@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dnnlab.kernels.network import Kernel, Network, ones, zeros
+from dnnlab.kernels.network import Fill, Kernel, Network, ones, zeros
 
 
 def test_every_tensor_must_say_how_it_begins() -> None:
@@ -18,7 +18,9 @@ def test_counts_and_chance() -> None:
         norm = nn.BatchNorm1d(4)
         norm.num_batches_tracked = None
         module = nn.Sequential(norm, nn.Dropout(0.5))
-    initial = {f"0.{name}": ones for name in ("weight", "bias", "running_mean", "running_var")}
+    initial: dict[str, Fill] = {
+        f"0.{name}": ones for name in ("weight", "bias", "running_mean", "running_var")
+    }
     network = Network(module, initial, (Kernel("0.weight", 0.0, None),))
     assert (network.num_trainable, network.num_fixed) == (8, 8)
     assert network.draws_random_numbers

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -55,12 +57,12 @@ def in_pieces(dtype: torch.dtype = torch.float64) -> list[Tensor]:
 
 
 def sgd(nesterov: bool) -> Callable[..., None]:
-    return lambda *args, **settings: sgd_(*args, **settings, nesterov=nesterov)
+    return partial(sgd_, nesterov=nesterov)
 
 
 def nadam(**settings: float) -> Callable[..., None]:
-    chosen = {"beta2": 0.99, "eps": 1e-7, "momentum_decay": 0.004} | settings
-    return lambda *args, **each: nadam_(*args, **each, **chosen)
+    chosen: dict[str, Any] = {"beta2": 0.99, "eps": 1e-7, "momentum_decay": 0.004} | settings
+    return partial(nadam_, **chosen)
 
 
 def test_plain_gradient_descent() -> None:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from dnnlab.experiment import contradictions_with_data
+from tests.support import DIGITS, experiment_of, made_up_data
+
+START = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
+
+
+def with_training(settings: str, more: str = "") -> str:
+    return f"{START}training: {{{settings}}}\n{more}"
+
+
+def test_the_plan_of_the_chapters_net() -> None:
+    plan = experiment_of(with_training("epochs: 5")).plan(55_000)
+    assert (plan.updates_per_epoch, plan.total_updates) == (1719, 8595)
+    assert plan.evaluate_every == plan.checkpoint_every == 1719
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_train", "per_epoch"),
+    [
+        ("batch_size: 32", 64, 2),
+        ("batch_size: 32", 65, 3),
+        ("batch_size: 32, last_batch: drop", 65, 2),
+        ("batch_size: 64", 64, 1),
+    ],
+)
+def test_updates_per_epoch(settings: str, num_train: int, per_epoch: int) -> None:
+    assert experiment_of(with_training(settings)).plan(num_train).updates_per_epoch == per_epoch
+
+
+def test_durations_become_updates_once() -> None:
+    plan = experiment_of(
+        with_training(
+            "epochs: {updates: 500}, batch_size: 10, evaluate_every: {epochs: 0.5}",
+            "regularization: {early_stopping: {patience: 2}}",
+        )
+    ).plan(100)
+    assert (plan.total_updates, plan.evaluate_every, plan.patience) == (500, 5, 20)
+
+
+def test_the_digest_is_that_of_all_settings() -> None:
+    first = experiment_of(DIGITS)
+    assert first.digest() == experiment_of(DIGITS + "activation: relu\n").digest()
+    assert first.digest() != experiment_of(DIGITS + "activation: elu\n").digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "num_train", "expected"),
+    [
+        (with_training("batch_size: 64"), 50, ["training.batch_size 64 is more than the 50"]),
+        (
+            with_training("batch_size: 7", "normalization: batch"),
+            50,
+            ["training.batch_size 7 leaves a last batch of 1 of 50 examples"],
+        ),
+        (with_training("batch_size: 1", "normalization: batch"), 50, ["training.batch_size 1: "]),
+        (with_training("batch_size: 7"), 50, []),
+        (with_training("batch_size: 7, last_batch: drop", "normalization: batch"), 50, []),
+        (with_training("batch_size: 8", "normalization: batch"), 50, []),
+    ],
+)
+def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected: list[str]) -> None:
+    findings = contradictions_with_data(experiment_of(text), num_train, 5)
+    said = [f"{'.'.join(map(str, f.path))} {f.message}" for f in findings]
+    assert len(said) == len(expected)
+    assert all(text.startswith(start) for text, start in zip(said, expected, strict=True))
+
+
+def test_the_network_is_built_for_the_data() -> None:
+    network = experiment_of(START).network(made_up_data(features=7, classes=3).signature)
+    assert network.num_trainable == 7 * 4 + 4 + 4 * 3 + 3

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dnnlab.choices.datasets import Diabetes, Digits, Examples, Holdout
+from dnnlab.errors import DataError
+from dnnlab.training.data import Scaling, prepare
+
+
+def test_inputs_are_standardized_by_the_training_split_alone() -> None:
+    data = prepare(Digits())
+    raw = Digits().read()
+    rest, held = Digits().validation.divide(raw.train, "validation")  # type: ignore[union-attr]
+    mean, sd = rest.inputs.mean(axis=0, dtype="float64"), rest.inputs.std(axis=0, dtype="float64")
+    sd[sd == 0] = 1
+    assert data.validation is not None
+    for split, examples in ((data.train, rest), (data.validation, held), (data.test, raw.test)):
+        expected = (examples.inputs - mean) / sd
+        np.testing.assert_allclose(split.inputs.numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert data.train.inputs.mean().item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_pixel_that_never_varies_becomes_zero() -> None:
+    """The corner of a digit is 0 in every image of the training split."""
+    assert not prepare(Digits()).train.inputs[:, 0, 0].any()
+
+
+def test_range_and_none() -> None:
+    ranged = prepare(Digits(standardize="range")).train.inputs
+    assert (ranged.min(), ranged.max()) == (0, 1)
+    assert prepare(Digits(standardize="none")).train.inputs.max() == 16
+
+
+def test_without_a_validation_split() -> None:
+    data = prepare(Digits(validation=None))
+    assert data.validation is None
+    assert list(data.splits()) == ["train", "test"]
+    assert data.to_json()["sizes"] == {"train": 1438, "test": 359}
+
+
+def test_regression_targets_are_standardized_and_can_be_undone() -> None:
+    data = prepare(Diabetes())
+    assert data.train.targets.shape == (len(data.train), 1)
+    assert data.train.targets.mean().item() == pytest.approx(0, abs=1e-6)
+    assert data.train.targets.std(correction=0).item() == pytest.approx(1, rel=1e-5)
+    undone = data.test.targets * data.scaling.target_scale + data.scaling.target_shift
+    np.testing.assert_allclose(undone[:, 0], Diabetes().read().test.targets, rtol=1e-4)
+
+
+def test_the_scaling_survives_json() -> None:
+    scaling = prepare(Diabetes()).scaling
+    back = Scaling.from_json(scaling.to_json())
+    raw = Diabetes().read().test
+    assert torch.equal(back.inputs(raw.inputs), scaling.inputs(raw.inputs))
+    assert torch.equal(back.targets(raw.targets), scaling.targets(raw.targets))
+
+
+class Gaps(Diabetes):
+    """Diabetes with inputs of the test's own."""
+
+    def read(self) -> Any:
+        source = super().read()
+        inputs = source.train.inputs.copy()
+        inputs[: self.holes, 2] = self.hole
+        return replace(source, train=Examples(inputs, source.train.targets))
+
+    holes: int = 5
+    hole: float = float("nan")
+    model_config = {"allow_inf_nan": True}
+
+
+def test_missing_inputs_become_the_training_mean() -> None:
+    data = prepare(Gaps(validation=None))
+    assert not data.train.inputs.isnan().any()
+    # The mean of the column, standardized, is 0.
+    assert data.train.inputs[:5, 2].abs().max().item() < 1e-5
+
+
+def test_inputs_that_cannot_be_scaled_are_refused() -> None:
+    with pytest.raises(DataError, match="no value in the training split"):
+        prepare(Gaps(validation=None, holes=400))
+    with pytest.raises(DataError, match="infinite"):
+        prepare(Gaps(validation=None, hole=float("inf")))
+
+
+def test_the_fingerprint_is_that_of_the_examples_and_their_splits() -> None:
+    first = prepare(Digits()).fingerprint
+    assert first == prepare(Digits(standardize="none")).fingerprint
+    assert first != prepare(Digits(validation=Holdout(first=100))).fingerprint
+    assert first != prepare(Digits(test=Holdout(fraction=0.2, seed=1))).fingerprint
+
+
+def test_moving_data_changes_floats_only() -> None:
+    moved = prepare(Diabetes()).to(torch.device("cpu"), torch.float64)
+    assert moved.train.inputs.dtype == moved.train.targets.dtype == torch.float64
+    digits = prepare(Digits()).to(torch.device("cpu"), torch.float64)
+    assert digits.train.targets.dtype == torch.int64
