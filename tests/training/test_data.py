@@ -32,7 +32,7 @@ def test_a_pixel_that_never_varies_becomes_zero() -> None:
 
 def test_range_and_none() -> None:
     ranged = prepare(Digits(standardize="range")).train.inputs
-    assert (ranged.min(), ranged.max()) == (0, 1)
+    assert (ranged.min().item(), ranged.max().item()) == (0, 1)
     assert prepare(Digits(standardize="none")).train.inputs.max() == 16
 
 
