@@ -3,10 +3,11 @@
     python benchmarks/train_step.py [--rounds 5] [--json]
 
 The loop is what a careful person writes: tensors in memory, one index per batch, torch's fused SGD,
-no bookkeeping at all. dnnlab records loss, hits and gradient norm of every update besides. Both train
-the same net from the same weights on the same batches; the final losses are printed, so that nobody
-is fast by computing something else. Rounds alternate, since machines are shared and noisy; what
-counts is the median of the ratios within a round.
+no bookkeeping at all. dnnlab records loss, hits and gradient norm of every update besides. Both
+train the same net from the same weights on the same batches; the final losses are printed, so that
+nobody is fast by computing something else. Both run in one process with dnnlab's number of threads
+and its memory settings. Rounds alternate, since machines are shared and noisy; what counts is the
+median of the ratios within a round.
 """
 
 from __future__ import annotations

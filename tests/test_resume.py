@@ -16,7 +16,7 @@ import torch
 from dnnlab.choices.schedules import Plateau
 from dnnlab.config.read import read
 from dnnlab.methods.train import Interrupted, Training, resume, start
-from dnnlab.runs import checkpoints
+from dnnlab.runs import checkpoints, disk
 from dnnlab.runs.records import effective, read_json, read_rows
 from dnnlab.training.state import State, Tally
 from tests.support import same_tensors
@@ -113,7 +113,7 @@ def test_killed_before_the_first_checkpoint_it_begins_again_and_says_so(tmp_path
     whole = finish(begin(tmp_path, "", "whole"))
     path = stop_at(begin(tmp_path, "", "killed"), 3)
     for step in checkpoints.steps(path / "checkpoints"):
-        checkpoints.disk.remove_folder(checkpoints.folder_of(path / "checkpoints", step))
+        disk.remove_folder(checkpoints.folder_of(path / "checkpoints", step))
     again = resume(path)
     assert again.session.state.step == 0
     assert again.notes[0].startswith("it was stopped before its first checkpoint")

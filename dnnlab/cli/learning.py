@@ -14,6 +14,9 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[FAMILY [CHOICE]]", help="Such as: optimizer, or optimizer nadam."),
 ]
+All = Annotated[
+    bool, typer.Option("--all", help="Every choice and setting, as a page of Markdown.")
+]
 KindOption = Annotated[str, typer.Option("--kind", help="default or self-normalizing.")]
 File = Annotated[Path, typer.Argument(metavar="[FILE]", help="The config to write.")]
 SchemaOut = Annotated[
@@ -21,7 +24,9 @@ SchemaOut = Annotated[
 ]
 
 
-def init(file: File = Path("experiment.yaml"), kind: KindOption = "default") -> None:
+def init(
+    file: File = Path("experiment.yaml"), kind: KindOption = "default", json: Json = False
+) -> None:
     """Write a commented config to start from.
 
     \b
@@ -46,6 +51,9 @@ def init(file: File = Path("experiment.yaml"), kind: KindOption = "default") -> 
         write_new(file, starter(kind, str(file)).encode())  # type: ignore[arg-type]
         if not schema.exists():
             write_new(schema, json_text.dumps(json_schema(), indent=1).encode())
+    if json:
+        typer.echo(json_text.dumps({"schema": 1, "config": str(file), "kind": kind}))
+        return
     typer.echo(f"{file}: the {kind} net; {schema} lets editors complete and check it")
     typer.echo(f"next: dnnlab check {file} && dnnlab train {file}", err=True)
 
@@ -58,6 +66,7 @@ def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  #
     """
     from dnnlab.config.read import read
     from dnnlab.report.screen import console, show_warnings
+    from dnnlab.report.text import counted
 
     found = read(config, options)
     warnings = found.warnings()
@@ -67,27 +76,41 @@ def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  #
         typer.echo(json_text.dumps(about))
         return
     show_warnings(warnings, console())
-    count = f", {len(warnings)} warning{'s' * (len(warnings) > 1)}" if warnings else ""
+    count = f", {counted(len(warnings), 'warning')}" if warnings else ""
     typer.echo(f"{config}: no mistakes{count}")
     typer.echo(f"next: dnnlab train {config}", err=True)
 
 
-def describe(words: Words = None, json: Json = False) -> None:
+def describe(words: Words = None, everything: All = False, json: Json = False) -> None:
     """Explain what a config can say: all of it, a family, or one choice with its settings.
 
     \b
     dnnlab describe
     dnnlab describe optimizer nadam
     """
-    from dnnlab.report.describe import details, family_lines, find, menu
+    from dnnlab.report import describe as describing
 
-    if not words:
-        typer.echo("\n".join(menu()).rstrip())
-        typer.echo("next: dnnlab describe optimizer nadam", err=True)
+    found = describing.find(words) if words else None
+    if json:
+        if found is None:
+            about = describing.menu_json()
+        elif isinstance(found, str):
+            about = describing.family_json(found)
+        else:
+            about = describing.details_json(found)
+        typer.echo(json_text.dumps(about))
         return
-    found = find(words)
-    lines = family_lines(found) if isinstance(found, str) else details(found)
+    if everything:
+        lines = describing.reference()
+    elif found is None:
+        lines = describing.menu()
+    elif isinstance(found, str):
+        lines = describing.family_lines(found)
+    else:
+        lines = describing.details(found)
     typer.echo("\n".join(lines).rstrip())
+    if found is None and not everything:
+        typer.echo("next: dnnlab describe optimizer nadam", err=True)
 
 
 def schema(out: SchemaOut = None) -> None:

@@ -74,7 +74,13 @@ def train(
     _run(start(settings, runs=runs, name=name, command=sys.argv), json=json, quiet=quiet)
 
 
-def resume(run: Run = LAST, runs: Runs = RUNS, json: Json = False, quiet: Quiet = False) -> None:
+def resume(
+    run: Run = LAST,
+    runs: Runs = RUNS,
+    device: Device = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Go on with a run that was stopped or killed, with the same bits as if it had not been.
 
     \b
@@ -85,7 +91,7 @@ def resume(run: Run = LAST, runs: Runs = RUNS, json: Json = False, quiet: Quiet 
     from dnnlab.runs.names import find
 
     path = find(run, runs)
-    training = reopen(path)
+    training = reopen(path, device=device)
     if not quiet:
         out = console(stderr=True)
         out.print(f"{path}: going on at update {training.session.state.step:,}")

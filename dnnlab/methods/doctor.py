@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -16,19 +17,6 @@ import torch
 from dnnlab.choices.datasets.images import IDX_FILES, FashionMnist
 from dnnlab.runs import disk
 from dnnlab.training.machine import usable_cores
-
-NEEDED = (
-    "torch",
-    "torchvision",
-    "typer",
-    "rich",
-    "pyyaml",
-    "pydantic",
-    "safetensors",
-    "numpy",
-    "scikit-learn",
-    "filelock",
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +36,11 @@ def examine(runs: Path) -> list[Check]:
 def _versions() -> list[Check]:
     found = [f"python {platform.python_version()}"]
     missing = []
-    for name in NEEDED:
+    required = importlib.metadata.requires("dnnlab") or []
+    for requirement in required:
+        if "extra ==" in requirement:
+            continue
+        name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
         try:
             found.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

@@ -185,13 +185,14 @@ def start(config: Config, *, runs: Path, name: str | None, command: list[str]) -
     return Training(session, RunFolder.create(runs, name, stem, origin), seconds)
 
 
-def resume(path: Path) -> Training:
-    """Opens a run where its newest whole checkpoint left it.
+def resume(path: Path, *, device: str | None = None) -> Training:
+    """Opens a run where its newest whole checkpoint left it; `device` if not on the one it had.
 
     Raises RunError if it is in use, finished or damaged, DataError if its data have changed.
     """
     check_schema(path)
-    config = read(path / "config.yaml")
+    elsewhere = [] if device is None else [f"training.device={device}"]
+    config = read(path / "config.yaml", elsewhere)
     if (path / "result.json").exists():
         raise RunError(f"{path} is finished", remedy=f"dnnlab evaluate {path}")
     seconds = Seconds()

@@ -9,7 +9,7 @@ import torch
 
 from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import read
-from dnnlab.errors import RunError
+from dnnlab.errors import MachineError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.train import kept_network
 from dnnlab.runs import checkpoints
@@ -50,6 +50,7 @@ class Trained:
 def load_trained(path: Path, *, which: str = "kept", device: str | None = None) -> Trained:
     """Loads a run's net. `which`: kept (what the run stands for), best, last, or a step.
 
+    `device` is the one it was trained on unless given, or what there is where that is missing.
     Works while the run is being written. Raises RunError if there is no such checkpoint.
     """
     check_schema(path)
@@ -59,7 +60,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     signature = Signature(tuple(saved["input_shape"]), outputs, saved["task"])
     network = experiment.network(signature)
     training = experiment.training
-    where = pick_device(device or training.device)
+    where = _place(device, training.device)
     settle(where, pick_threads(training.threads, network, training.batch_size))
     state = State.fresh(
         network,
@@ -82,6 +83,15 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
         columns=tuple(saved["columns"]),
         fingerprint=str(saved["fingerprint"]),
     )
+
+
+def _place(wanted: str | None, trained_on: str) -> torch.device:
+    if wanted is not None:
+        return pick_device(wanted)
+    try:
+        return pick_device(trained_on)
+    except MachineError:  # the net was trained on a device that is not here: it works on any
+        return pick_device("auto")
 
 
 def _checkpoint(path: Path, which: str) -> checkpoints.Checkpoint:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -11,7 +13,8 @@ from pydantic.fields import FieldInfo
 from dnnlab.choices import FAMILIES, members
 from dnnlab.errors import ConfigError
 from dnnlab.experiment import Experiment
-from dnnlab.spec import Spec, choice_name, specs_in
+from dnnlab.report.text import counted
+from dnnlab.spec import Duration, Spec, choice_name, specs_in
 
 
 def groups() -> dict[str, type[Spec]]:
@@ -49,35 +52,109 @@ def headline(spec: type[Spec]) -> str:
     return " ".join((spec.__doc__ or "").strip().split("\n\n")[0].split())
 
 
+@dataclass(frozen=True)
+class Setting:
+    """One key of a Spec, as people read it."""
+
+    name: str
+    kind: str
+    """Type and bounds, such as "number > 0"."""
+    default: str | None
+    """None where the setting is required."""
+    meaning: str
+
+    def lines(self) -> Iterator[str]:
+        """Yields the key with its kind and default, and below it what it means."""
+        default = "required" if self.default is None else f"default {self.default}"
+        yield f"  {self.name}: {self.kind}  ({default})"
+        yield f"      {self.meaning}"
+
+
 def details(spec: type[Spec]) -> Iterator[str]:
     """Yields what a Spec computes, its source, and its settings with bounds and meaning."""
-    import inspect
-
     yield inspect.cleandoc(spec.__doc__ or "")
-    rows = list(settings(spec))
-    if rows:
+    own = settings(spec)
+    if own:
         yield ""
         yield "settings:"
-    names = [f"{name}: {kind}" for name, kind, _, _ in rows]
-    for (_, _, default, meaning), name in zip(rows, names, strict=True):
-        yield f"  {name}{f'  (default {default})' if default else '  (required)'}"
-        yield f"      {meaning}"
+    for setting in own:
+        yield from setting.lines()
     for name, inner in _inner(spec):
         yield ""
         yield f"{name}: {headline(inner)}"
-        for key, kind, default, meaning in settings(inner):
-            yield f"  {key}: {kind}{f'  (default {default})' if default else '  (required)'}"
-            yield f"      {meaning}"
+        for setting in settings(inner):
+            yield from setting.lines()
 
 
-def settings(spec: type[Spec]) -> Iterator[tuple[str, str, str, str]]:
-    """Yields (key, kind with bounds, default, meaning) of each setting; no default if required."""
+def settings(spec: type[Spec]) -> list[Setting]:
+    """Returns the settings of a Spec, the word that names a choice left out."""
     meanings = spec.field_meanings()
-    for name, field in spec.model_fields.items():
-        if name == "name" and choice_name(spec):
-            continue
-        default = "" if field.is_required() else _default(field)
-        yield name, _kind(field), default, meanings.get(name, "")
+    return [
+        Setting(
+            name=name,
+            kind=_kind(field),
+            default=None if field.is_required() else _default(field),
+            meaning=meanings.get(name, ""),
+        )
+        for name, field in spec.model_fields.items()
+        if not (name == "name" and choice_name(spec))
+    ]
+
+
+def menu_json() -> dict[str, Any]:
+    """Returns the menu as `describe --json` prints it."""
+    return {
+        "schema": 1,
+        "families": {family: _headlines(members(family)) for family in FAMILIES},
+        "settings": _headlines(groups()),
+    }
+
+
+def family_json(family: str) -> dict[str, Any]:
+    """Returns a family as `describe FAMILY --json` prints it."""
+    return {"schema": 1, "family": family, "choices": _headlines(members(family))}
+
+
+def details_json(spec: type[Spec]) -> dict[str, Any]:
+    """Returns one choice or group as `describe FAMILY CHOICE --json` prints it."""
+    return {
+        "schema": 1,
+        "name": choice_name(spec),
+        "text": inspect.cleandoc(spec.__doc__ or ""),
+        "settings": [asdict(setting) for setting in settings(spec)],
+        "inside": {
+            name: [asdict(setting) for setting in settings(inner)] for name, inner in _inner(spec)
+        },
+    }
+
+
+def _headlines(specs: Mapping[str, type[Spec]]) -> dict[str, str]:
+    return {name: headline(spec) for name, spec in specs.items()}
+
+
+def reference() -> Iterator[str]:
+    """Yields the reference page in Markdown: every choice and every setting."""
+    yield "# Reference: everything a config can say"
+    yield ""
+    yield "Written by `make docs` from the code itself; `dnnlab describe` says the same."
+    yield ""
+    yield "A config has these keys; all but `data` and `architecture` may be left out."
+    yield ""
+    yield "| key | default | meaning |"
+    yield "|---|---|---|"
+    for key in settings(Experiment):
+        plain = key.default is None or " " in key.default
+        default = (key.default or "required") if plain else f"`{key.default}`"
+        yield f"| `{key.name}` | {default} | {key.meaning} |"
+    for family in FAMILIES:
+        for name, choice in members(family).items():
+            yield from _section(f"{family}: {name}", choice)
+    for name, spec in groups().items():
+        yield from _section(name, spec)
+
+
+def _section(title: str, spec: type[Spec]) -> Iterator[str]:
+    yield from ("", f"## {title}", "", "```text", *details(spec), "```")
 
 
 def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
@@ -90,11 +167,14 @@ def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.default
+    if isinstance(value, Duration):
+        return counted(value.epochs, "epoch") if value.epochs else f"{value.updates} updates"
     if isinstance(value, Spec):
-        plain = value.model_dump(mode="json", exclude_none=True)
-        if set(plain) == {"name"}:
-            return str(plain["name"])
-        return ", ".join(f"{key}: {_yaml(each)}" for key, each in plain.items()) or "none"
+        as_it_comes = value.model_fields_set <= {"name"}
+        if as_it_comes:
+            return choice_name(type(value)) or "as listed below"
+        given = value.model_dump(mode="json", exclude_unset=True)
+        return ", ".join(f"{key}: {_yaml(each)}" for key, each in given.items())
     return _yaml(list(value) if isinstance(value, tuple) else value)
 
 
@@ -103,10 +183,7 @@ def _yaml(value: Any) -> str:
 
 
 def _kind(field: FieldInfo) -> str:
-    words = _words(field.annotation)
-    for bound in field.metadata:
-        words += _bounds(bound)
-    return words
+    return _words(field.annotation) + _bounds(field.metadata)
 
 
 def _words(annotation: Any) -> str:
@@ -124,19 +201,27 @@ def _words(annotation: Any) -> str:
     if origin is tuple:
         return f"list of {_words(args[0])}"
     if hasattr(annotation, "__metadata__"):
-        bounds = "".join(_bounds(bound) for bound in annotation.__metadata__)
-        return f"{_words(args[0])}{bounds}"
+        return _words(args[0]) + _bounds(annotation.__metadata__)
     if origin is not None and str(origin).endswith("Literal"):
         return " | ".join(str(word) for word in args)
     return " | ".join(dict.fromkeys(_words(arg) for arg in args))
 
 
-def _bounds(metadata: Any) -> str:
-    if hasattr(metadata, "metadata"):  # pydantic's Field(...) inside an Annotated
-        return "".join(_bounds(each) for each in metadata.metadata)
-    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    found = ((sign, getattr(metadata, name, None)) for name, sign in signs.items())
-    return "".join(f" {sign} {limit:g}" for sign, limit in found if limit is not None)
+SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    """Names the bounds among a type's metadata, such as " >= 0 and < 1"."""
+    found = []
+    for each in metadata:
+        parts = getattr(each, "metadata", [each])  # pydantic's Field(...) holds several
+        found += [
+            f"{sign} {limit:g}"
+            for part in parts
+            for name, sign in SIGNS.items()
+            if (limit := getattr(part, name, None)) is not None
+        ]
+    return " " + " and ".join(found) if found else ""
 
 
 def find(words: list[str]) -> type[Spec] | str:

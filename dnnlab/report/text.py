@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 
+def counted(count: float, thing: str) -> str:
+    """Returns a number with its noun, which takes a plural s if there is not one of it.
+
+    >>> counted(1, "thread"), counted(1719, "update"), counted(0.5, "epoch")
+    ('1 thread', '1,719 updates', '0.5 epochs')
+    """
+    number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
+    return f"{number} {thing}{'s' * (count != 1)}"
+
+
 def shown(value: float) -> str:
     """Returns four significant digits: 0.8234, 12.35, 1.2e-05."""
     return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e4 else f"{value:.4f}"[:6]

@@ -13,7 +13,7 @@ from dnnlab.methods.session import Session
 from dnnlab.methods.summary import Preview
 from dnnlab.report.curve import curve
 from dnnlab.report.screen import table
-from dnnlab.report.text import duration, shown, size
+from dnnlab.report.text import counted, duration, shown, size
 from dnnlab.training.loop import Progress as Step
 from dnnlab.training.loop import Record
 
@@ -29,7 +29,7 @@ def show_header(session: Session, out: Console) -> None:
     parts = [
         f"{network.num_trainable + network.num_fixed:,} parameters",
         f"{plan.total_updates:,} updates ({plan.updates_per_epoch:,} an epoch)",
-        f"{session.machine.device}, {session.machine.threads} threads",
+        f"{session.machine.device}, {counted(session.machine.threads, 'thread')}",
         experiment.training.precision,
         f"{session.engine.name} engine",
     ]
@@ -111,12 +111,13 @@ def show_preview(preview: Preview, out: Console) -> None:
     rows = table("", "")
     sizes = ", ".join(f"{count:,} {name}" for name, count in preview.sizes.items())
     total = preview.trainable + preview.fixed
-    where = f"{preview.device}, {preview.threads} threads, {preview.precision}, {preview.engine}"
+    threads = counted(preview.threads, "thread")
+    where = f"{preview.device}, {threads}, {preview.precision}, {preview.engine} engine"
     for name, value in (
         ("data", sizes),
         ("parameters", f"{total:,} ({preview.trainable:,} trainable)"),
         ("updates", f"{preview.updates:,} ({preview.updates_per_epoch:,} an epoch)"),
-        ("runs on", f"{where} engine"),
+        ("runs on", where),
         ("memory", f"{size(preview.memory_bytes)} and the activations of a batch"),
         ("disk", f"{size(preview.disk_bytes)} at the most"),
         ("time", f"about {duration(preview.seconds)}, evaluations not counted"),

@@ -70,7 +70,7 @@ def pick_device(wanted: str) -> torch.device:
             present = ", ".join(["cpu", *(f"cuda:{i}" for i in range(count))])
             raise MachineError(
                 f"training.device: {wanted}, but this machine has {present}",
-                remedy="device: auto takes what is there",
+                remedy="--device auto takes what is there",
             )
         return torch.device("cuda", index)
     return device

@@ -22,13 +22,13 @@ training: {epochs: {updates: 10}, batch_size: 10, threads: 1}
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "checkpoints").mkdir()
     return tmp_path / "checkpoints"
 
 
-@pytest.fixture()
+@pytest.fixture
 def state(tmp_path: Path) -> State:
     session = session_of(TEXT, folder=tmp_path)
     session.engine.advance(3)

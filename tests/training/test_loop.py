@@ -41,7 +41,8 @@ def test_the_train_record_is_the_mean_over_its_updates(tmp_path: Path) -> None:
     other = session_of(TEXT, folder=tmp_path)
     stretch = other.engine.advance(7)
     first = next(step for step in steps if step.records).records[0].values
-    weighted = sum(l * n for l, n in zip(stretch.losses, stretch.sizes, strict=True)) / 50
+    weighted = sum(loss * size for loss, size in zip(stretch.losses, stretch.sizes, strict=True))
+    weighted /= 50
     assert first["loss"] == pytest.approx(weighted, rel=1e-12)
     assert first["accuracy"] == sum(stretch.hits) / 50
     assert first["gradient_norm"] == pytest.approx(sum(stretch.gradient_norms) / 7, rel=1e-12)

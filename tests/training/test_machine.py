@@ -38,7 +38,7 @@ def test_devices_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("cpu") == torch.device("cpu")
     with pytest.raises(MachineError, match="this machine has cpu") as caught:
         pick_device("cuda")
-    assert caught.value.remedy == "device: auto takes what is there"
+    assert caught.value.remedy == "--device auto takes what is there"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("auto") == pick_device("cuda") == torch.device("cuda", 0)
