@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, Strict
 
 from dnnlab.choices.activations import Activation, Relu
-from dnnlab.choices.architectures import Architecture, DenseLayer, LayerSettings
+from dnnlab.choices.architectures import Architecture, LayerSettings
 from dnnlab.choices.datasets import Data, Signature
 from dnnlab.choices.gradient_clipping import GradientClipping
-from dnnlab.choices.initializers import AutoInitializer, GlorotUniform, Initializer
+from dnnlab.choices.initializers import AutoInitializer, Initializer
 from dnnlab.choices.losses import AutoLoss, CrossEntropy, Loss, MeanSquaredError
 from dnnlab.choices.metrics import Metric, usual_metrics
 from dnnlab.choices.normalizations import BatchNormalization, NoNormalization, Normalization
@@ -87,11 +87,6 @@ class Experiment(Spec):
     def resolved(self) -> "Experiment":
         """Returns the experiment with every `auto` that needs no machine replaced by its choice."""
         task = self.data.task_of_data
-        architecture = self.architecture
-        hidden = tuple(self._resolved_layer(layer) for layer in architecture.hidden)
-        output = architecture.output
-        if isinstance(output.initializer, AutoInitializer):
-            output = output.model_copy(update={"initializer": GlorotUniform()})
         initializer, loss, schedule = self.initializer, self.loss, self.schedule
         if isinstance(initializer, AutoInitializer):
             initializer = self.activation.initializer()
@@ -102,9 +97,7 @@ class Experiment(Spec):
             schedule = schedule.model_copy(update={"cycle_momentum": cycles})
         return self.model_copy(
             update={
-                "architecture": architecture.model_copy(
-                    update={"hidden": hidden, "output": output}
-                ),
+                "architecture": self.architecture.resolved(self._layer_settings()),
                 "initializer": initializer,
                 "loss": loss,
                 "schedule": schedule,
@@ -112,18 +105,8 @@ class Experiment(Spec):
             }
         )
 
-    def _resolved_layer(self, layer: DenseLayer) -> DenseLayer:
-        """Where the initializer is auto, a layer's own activation brings its own initializer."""
-        wanted = layer.initializer
-        inherits_auto = wanted is None and isinstance(self.initializer, AutoInitializer)
-        if isinstance(wanted, AutoInitializer) or (inherits_auto and layer.activation):
-            activation = layer.activation or self.activation
-            return layer.model_copy(update={"initializer": activation.initializer()})
-        return layer
-
-    def network(self, signature: Signature) -> "Network":
-        """Builds the net, without memory for its weights."""
-        settings = LayerSettings(
+    def _layer_settings(self) -> LayerSettings:
+        return LayerSettings(
             activation=self.activation,
             initializer=self.initializer,
             normalization=self.normalization,
@@ -131,7 +114,10 @@ class Experiment(Spec):
             l2=self.regularization.l2,
             max_norm=self.regularization.max_norm,
         )
-        return self.architecture.build(signature, settings)
+
+    def network(self, signature: Signature) -> "Network":
+        """Builds the net, without memory for its weights."""
+        return self.architecture.build(signature, self._layer_settings())
 
     def plan(self, num_train: int) -> Plan:
         """Says what the experiment means in updates, for a training split of this size."""

@@ -148,14 +148,18 @@ def clipping_by_value_turns(experiment: Experiment) -> Iterator[Finding]:
 
 def bias_before_batch_norm(experiment: Experiment) -> Iterator[Finding]:
     """Batch normalization subtracts the mean, and any bias with it."""
-    chosen = experiment.normalization
-    before = isinstance(chosen, BatchNormalization) and chosen.place == "before_activation"
-    if before and experiment.architecture.use_bias is True:
-        yield Finding(
-            ("architecture", "use_bias"),
-            "batch normalization subtracts what this bias adds; use_bias: auto leaves it out "
-            "(Ioffe and Szegedy, 2015, section 3.2)",
-        )
+    architecture = experiment.architecture
+    for index, layer in enumerate(architecture.hidden):
+        chosen = layer.normalization or experiment.normalization
+        before = isinstance(chosen, BatchNormalization) and chosen.place == "before_activation"
+        if before and (architecture.use_bias if layer.use_bias is None else layer.use_bias) is True:
+            own = ("architecture", "hidden", index, "use_bias")
+            yield Finding(
+                ("architecture", "use_bias") if layer.use_bias is None else own,
+                "batch normalization subtracts what this bias adds; use_bias: auto leaves it out "
+                "(Ioffe and Szegedy, 2015, section 3.2)",
+            )
+            return
 
 
 RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (

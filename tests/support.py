@@ -16,6 +16,7 @@ from dnnlab.config.yaml12 import parse
 from dnnlab.errors import ConfigError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.session import Session, assemble
+from dnnlab.methods.train import start
 from dnnlab.training.data import Data, Scaling, Split
 
 DIGITS = """
@@ -80,6 +81,15 @@ def made_up_data(
 def session_of(text: str, data: Data | None = None, *, folder: Path) -> Session:
     """Puts a training together in memory."""
     return assemble(config_file(folder, text), data or made_up_data())
+
+
+def finished_run(folder: Path, text: str = DIGITS, *options: str, name: str = "done") -> Path:
+    """Trains a config to its end in a run folder of its own."""
+    config = config_file(folder, text, *options)
+    training = start(config, runs=folder / "runs", name=name, command=["dnnlab", "train"])
+    for _ in training.carry_on():
+        pass
+    return training.folder.path
 
 
 def same_tensors(left: dict[str, Any], right: dict[str, Any]) -> bool:

@@ -3,13 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, Strict
 
 from dnnlab.choices.activations import Activation
 from dnnlab.choices.datasets import Signature
-from dnnlab.choices.initializers import AutoInitializer, Initializer
+from dnnlab.choices.initializers import AutoInitializer, GlorotUniform, Initializer
 from dnnlab.choices.normalizations import BatchNormalization, Normalization
 from dnnlab.choices.regularizers import Dropout
 from dnnlab.spec import Auto, Family, NonNegative, OrAuto, Positive, Shorthand, Spec
@@ -89,6 +89,28 @@ class Mlp(Spec):
     output: OutputLayer = OutputLayer()
     """Settings of the output layer."""
 
+    def resolved(self, settings: LayerSettings) -> Self:
+        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
+        output = self.output
+        if isinstance(output.initializer, AutoInitializer):
+            output = output.model_copy(update={"initializer": GlorotUniform()})
+        hidden = tuple(self._resolved_layer(layer, settings) for layer in self.hidden)
+        use_bias = True if self.use_bias == "auto" else self.use_bias
+        return self.model_copy(update={"hidden": hidden, "output": output, "use_bias": use_bias})
+
+    def _resolved_layer(self, layer: DenseLayer, settings: LayerSettings) -> DenseLayer:
+        """A layer's own activation brings its own initializer, where that is auto."""
+        update: dict[str, object] = {}
+        inherits_auto = layer.initializer is None and isinstance(
+            settings.initializer, AutoInitializer
+        )
+        if isinstance(layer.initializer, AutoInitializer) or (inherits_auto and layer.activation):
+            update["initializer"] = (layer.activation or settings.activation).initializer()
+        normalization = layer.normalization or settings.normalization
+        if self.use_bias == "auto" and layer.use_bias is None and _comes_first(normalization):
+            update["use_bias"] = False
+        return layer.model_copy(update=update) if update else layer
+
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
         """Returns the net, without memory: inputs (B, *input_shape), outputs (B, num_outputs).
 
@@ -134,13 +156,14 @@ class Mlp(Spec):
         activation = layer.activation or settings.activation
         normalization = layer.normalization or settings.normalization
         batch = normalization if isinstance(normalization, BatchNormalization) else None
-        before = batch is not None and batch.place == "before_activation"
+        before = _comes_first(normalization)
         bias = self.use_bias if layer.use_bias is None else layer.use_bias
+        assert bias != "auto", "auto is resolved while reading"
         stack.dense(
             f"dense{number}",
             layer.units,
             initializer=layer.initializer or settings.initializer,
-            use_bias=not before if bias == "auto" else bias,
+            use_bias=bias,
             l2=settings.l2 if layer.l2 is None else layer.l2,
             max_norm=layer.max_norm or settings.max_norm,
         )
@@ -154,6 +177,13 @@ class Mlp(Spec):
             dropout = settings.dropout
         if dropout is not None and dropout.rate > 0:
             stack.add(f"dropout{number}", dropout.build())
+
+
+def _comes_first(normalization: Normalization) -> bool:
+    """Whether a layer's normalization stands between its weighted sum and its activation."""
+    if not isinstance(normalization, BatchNormalization):
+        return False
+    return normalization.place == "before_activation"
 
 
 class _Stack:

@@ -95,7 +95,7 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
         delimiter = str(getattr(trained.experiment.data, "delimiter", ","))
         raw, unknown = encode(Table.read(path, delimiter), trained.columns)
         notes = tuple(
-            f"column '{name}': {count} values are categories that the training data had not"
+            f"column '{name}': {count} of {len(raw)} values are categories unknown in training"
             for name, count in unknown.items()
         )
     expected = trained.signature.input_shape

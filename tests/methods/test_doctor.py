@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+import pytest
+
+from dnnlab.methods import doctor
+from dnnlab.methods.doctor import Check, examine
+from dnnlab.runs import disk
+
+
+def found(runs: Path) -> dict[str, Check]:
+    return {check.name: check for check in examine(runs)}
+
+
+def test_a_good_machine(tmp_path: Path) -> None:
+    checks = found(tmp_path / "runs")
+    assert list(checks) == ["packages", "devices", "arithmetic", "runs folder", "fashion_mnist"]
+    assert all(check.verdict != "problem" for check in checks.values())
+    assert "torch " in checks["packages"].finding
+    assert "jinja2 " in checks["packages"].finding
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        importlib.metadata,
+        "requires",
+        lambda _: ["torch>=2", "no-such-thing>=1", 'x; extra == "y"'],
+    )
+    check = found(tmp_path)["packages"]
+    assert check == Check("packages", "problem", "not installed: no-such-thing")
+
+
+def test_a_disk_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(disk, "write_new", full)
+    check = found(tmp_path)["runs folder"]
+    assert check.verdict == "problem"
+    assert "No space left" in check.finding
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arithmetic_that_is_not_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.torch, "equal", lambda left, right: False)
+    assert found(tmp_path)["arithmetic"].verdict == "problem"
+
+
+def test_absent_data_are_worth_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.FashionMnist, "places", lambda self: [tmp_path])
+    assert found(tmp_path)["fashion_mnist"].verdict == "note"
