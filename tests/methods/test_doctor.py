@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
-from dnnlab.methods import doctor
+from dnnlab.choices.datasets.images import FashionMnist
 from dnnlab.methods.doctor import Check, examine
 from dnnlab.runs import disk
 
@@ -46,10 +47,10 @@ def test_a_disk_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_arithmetic_that_is_not_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.torch, "equal", lambda left, right: False)
+    monkeypatch.setattr(torch, "equal", lambda left, right: False)
     assert found(tmp_path)["arithmetic"].verdict == "problem"
 
 
 def test_absent_data_are_worth_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.FashionMnist, "places", lambda self: [tmp_path])
+    monkeypatch.setattr(FashionMnist, "places", lambda self: [tmp_path])
     assert found(tmp_path)["fashion_mnist"].verdict == "note"

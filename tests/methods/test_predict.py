@@ -60,7 +60,7 @@ def test_a_file_is_answered_like_the_split_it_is(tmp_path: Path) -> None:
     from sklearn.datasets import load_digits
 
     trained = digits_net(tmp_path)
-    images, targets = load_digits(return_X_y=True)
+    images, _ = load_digits(return_X_y=True)
     np.savez(tmp_path / "all.npz", inputs=images.reshape(-1, 8, 8))
     found = predict_file(trained, tmp_path / "all.npz")
     assert found.targets is None
@@ -71,8 +71,6 @@ def test_a_file_is_answered_like_the_split_it_is(tmp_path: Path) -> None:
     ]
     of_split = predict_split(trained, "test").outputs[:50]
     np.testing.assert_allclose(found.outputs[rows], of_split, atol=1e-6)
-    accuracy = float((found.outputs.argmax(1) == targets).mean())
-    assert accuracy > 0.3
 
 
 def test_a_table_with_the_columns_of_the_training(tmp_path: Path) -> None:
