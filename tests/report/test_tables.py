@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+
+from dnnlab.methods.doctor import Check
+from dnnlab.methods.summary import LayerRow, Summary
+from dnnlab.report.screen import console
+from dnnlab.report.tables import MOST_ROWS, show_checks, show_metrics, show_runs, show_summary
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def summary(num_layers: int) -> Summary:
+    rows = tuple(LayerRow(f"dense{n}", "Linear", (100,), 10_100, 0) for n in range(1, num_layers))
+    last = LayerRow("norm", "BatchNorm1d", (100,), 200, 200)
+    return Summary((*rows, last), (784,), 10_100 * (num_layers - 1) + 200, 200)
+
+
+def test_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    show_summary(summary(2), console())
+    assert lines_of(capsys) == [
+        "layer   kind         output shape  parameters",
+        "dense1  Linear       (B, 100)          10,100",
+        "norm    BatchNorm1d  (B, 100)             400",
+        "",
+        "total 10,500, trainable 10,300, not trainable 200",
+    ]
+
+
+def test_the_middle_of_a_deep_net_is_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    show_summary(summary(100), console())
+    lines = lines_of(capsys)
+    assert len(lines) == 1 + MOST_ROWS + 1 + 2
+    assert lines[1].startswith("dense1 ")
+    assert lines[1 + MOST_ROWS // 2].split() == ["...", "60", "more", "layers"]
+    assert lines[MOST_ROWS + 1].startswith("norm")
+    show_summary(summary(MOST_ROWS), console())
+    assert "..." not in capsys.readouterr().out
+
+
+def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    finished = {
+        "run": "a-digits-0001",
+        "state": "finished",
+        "step": 1720,
+        "test": {"loss": 0.25, "accuracy": 0.975},
+        "best": {"step": 1700, "metric": "loss", "value": 0.2},
+        "seconds": 7.5,
+    }
+    begun = {
+        "run": "b",
+        "state": "running",
+        "step": 10,
+        "test": None,
+        "best": None,
+        "seconds": None,
+    }
+    show_runs([finished, begun], console())
+    assert lines_of(capsys) == [
+        "run            state     updates  test                          best validation  time",
+        "a-digits-0001  finished  1,720    loss 0.2500, accuracy 0.9750  loss 0.2000      7.5 s",
+        "b              running   10       -                             -                -",
+    ]
+
+
+def test_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    result = {"split": "test", "examples": 10_000, "metrics": {"loss": 0.3, "r2": None}}
+    show_metrics(result, console())
+    assert lines_of(capsys) == [
+        "test (10,000 examples)",
+        "loss                    0.3000",
+        "r2                           -",
+    ]
+
+
+def test_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    show_checks([Check("packages", "ok", "all"), Check("disk", "problem", "full [x]")], console())
+    assert lines_of(capsys) == ["ok      packages  all", "problem disk      full [x]"]
