@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from dnnlab.methods.doctor import Check
-from dnnlab.methods.summary import Summary
 from dnnlab.report.screen import table
 from dnnlab.report.text import duration, shown
+
+if TYPE_CHECKING:  # a table of runs needs no torch
+    from dnnlab.methods.doctor import Check
+    from dnnlab.methods.summary import Summary
 
 MOST_ROWS = 40
 """Layers shown before the middle of a deep net is folded away."""

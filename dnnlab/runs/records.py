@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dnnlab.errors import RunError
-from dnnlab.training.loop import Record
+
+if TYPE_CHECKING:  # reading runs needs no torch
+    from dnnlab.training.loop import Record
 
 VERSION = 1
 """Of the shape of a row."""
