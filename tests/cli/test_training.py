@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnnlab.cli import signals
+from dnnlab.methods import train as training
+from dnnlab.runs.records import read_json
+from tests.cli.conftest import Cli
+from tests.support import DIGITS
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    (tmp_path / "tiny.yaml").write_text(DIGITS + "optimizer: sgd\n")
+    return "tiny.yaml"
+
+
+def test_train_ends_with_the_result_the_folder_and_the_next_command(cli: Cli, config: str) -> None:
+    said = cli("train", config)
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["split", "train", "validation", "test"]
+    assert lines[-1] == "run: runs/tiny-digits-0001"
+    assert said.err.splitlines()[-1] == "next: dnnlab evaluate tiny-digits-0001"
+    assert "\x1b" not in said.out + said.err
+    assert Path("runs/tiny-digits-0001/result.json").is_file()
+
+
+def test_json_is_one_object_and_the_result_on_disk(cli: Cli, config: str) -> None:
+    said = cli("train", config, "--json", "--quiet", "--name", "mine", "--runs", "elsewhere")
+    assert said.code == 0
+    assert said.err == ""
+    assert json.loads(said.out) == read_json(Path("elsewhere/mine/result.json"))
+
+
+def test_options_change_the_config_before_it_is_validated(cli: Cli, config: str) -> None:
+    said = cli("train", config, "--seed", "7", "--set", "optimizer.lr=3e-3", "--quiet", "--json")
+    run = Path(json.loads(said.out)["run"])
+    saved = (run / "config.yaml").read_text()
+    assert json.loads(said.out)["seed"] == 7
+    assert "lr: 0.003" in saved
+    said = cli("train", config, "--set", "optimizer.lr=-1", "--set", "optimiser=sgd")
+    assert said.code == 2
+    assert "--set optimizer.lr" in said.err
+    assert "did you mean 'optimizer'?" in said.err
+
+
+def test_warnings_are_said_and_do_not_stop(cli: Cli, config: str) -> None:
+    said = cli("train", config, "--set", "activation=selu", "--set", "initializer=he_normal")
+    assert said.code == 0
+    assert "warning: --set initializer initializer: selu normalizes itself with lecun_normal" in said.err
+
+
+def test_a_dry_run_writes_nothing(cli: Cli, config: str, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    said = cli("train", config, "--dry-run")
+    assert said.code == 0
+    assert "12 (21 an epoch)" in said.out
+    assert said.err.splitlines()[-1] == "nothing was written. next: dnnlab train tiny.yaml"
+    about = json.loads(cli("train", config, "--dry-run", "--json").out)
+    assert about["updates"] == 12
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_that_is_taken_and_one_that_is_none(cli: Cli, config: str) -> None:
+    assert cli("train", config, "--name", "mine", "--quiet").code == 0
+    said = cli("train", config, "--name", "mine")
+    assert said.code == 4
+    assert "there is a run 'mine'" in said.err
+    assert cli("train", config, "--name", "../mine").code == 2
+
+
+def test_a_config_that_is_not_there(cli: Cli) -> None:
+    said = cli("train", "no.yaml")
+    assert said.code == 2
+    assert "no.yaml" in said.err
+
+
+def test_a_training_that_diverges_exits_5(cli: Cli, config: str) -> None:
+    said = cli("train", config, "--set", "optimizer.lr=1e30", "--name", "boom")
+    assert said.code == 5
+    assert "is not finite" in said.err
+    assert "remedy: a lower optimizer.lr" in said.err
+    assert said.out == ""
+
+
+class StopAfter:
+    """Asks to stop at the n-th look, as a Ctrl-C at that moment would."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_interrupted_and_resumed(cli: Cli, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_on = training.Training.carry_on
+
+    def interrupted(self: training.Training, stop: signals.Stop) -> Iterator[Any]:
+        return carry_on(self, StopAfter(2))
+
+    whole = json.loads(cli("train", config, "--name", "whole", "--quiet", "--json").out)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Training, "carry_on", interrupted)
+        said = cli("train", config, "--name", "cut")
+    assert said.code == 143
+    assert said.out == ""
+    assert said.err.splitlines()[-1] == "resume: dnnlab resume runs/cut"
+    said = cli("resume", "--json")
+    assert said.code == 0
+    assert "runs/cut: going on at update " in said.err
+    assert json.loads(said.out)["metrics"] == whole["metrics"]
+    said = cli("resume", "cut")
+    assert said.code == 4
+    assert "is finished" in said.err
+
+
+def test_resume_without_a_run(cli: Cli) -> None:
+    said = cli("resume")
+    assert said.code == 4
+    assert said.err == "error: there is no run in runs\nsee: dnnlab train configs/digits.yaml\n"
