@@ -9,6 +9,7 @@ from dnnlab.experiment import Experiment, contradictions_with_data
 from dnnlab.plan import Plan
 from dnnlab.training.data import Data, prepare
 from dnnlab.training.eager import EagerEngine
+from dnnlab.training.engine import Engine
 from dnnlab.training.machine import Machine, pick_device, pick_threads, settle
 from dnnlab.training.precision import weights_dtype
 from dnnlab.training.state import State
@@ -24,7 +25,7 @@ class Session:
     machine: Machine
     data: Data
     state: State
-    engine: EagerEngine
+    engine: Engine
 
 
 def assemble(config: Config, data: Data | None = None) -> Session:

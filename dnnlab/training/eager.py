@@ -19,6 +19,7 @@ from dnnlab.training.machine import seed_default_generator
 from dnnlab.training.order import Order
 from dnnlab.training.pieces import Pieces
 from dnnlab.training.precision import computing
+from dnnlab.training.rates import rates
 from dnnlab.training.state import LossScale, State
 
 GROW_AFTER = 2000
@@ -62,16 +63,6 @@ class EagerEngine:
             return stretch
         self.state.restore(before)
         return self._apply_carefully(until)
-
-    def rates(self, update: int) -> tuple[float, float]:
-        """Returns (learning rate, momentum) of an update."""
-        schedule, optimizer = self.experiment.schedule, self.experiment.optimizer
-        total = self.plan.total_updates
-        factor = schedule.lr_factor(update, total) * self.state.plateau.factor
-        momentum = schedule.momentum(update, total)
-        if momentum is None:
-            momentum = optimizer.own_momentum or 0.0
-        return optimizer.lr * factor, momentum
 
     def _apply(self, until: int) -> Stretch:
         """Applies updates without looking at the device in between, unless in float16."""
@@ -126,7 +117,7 @@ class EagerEngine:
         pieces = self.pieces
         if self.clip is not None:
             self.clip(pieces.gradients, pieces.of_parameters())
-        lr, momentum = self.rates(update)
+        lr, momentum = rates(self.experiment, self.plan, self.state, update)
         self.apply_update(
             pieces.weights, pieces.gradients, pieces.slots, lr=lr, momentum=momentum, step=update
         )
@@ -187,7 +178,8 @@ class EagerEngine:
         if what is None:
             what = "the weights after the update" if weights_broke else "the gradient's norm"
         norms = before.gradient_norms[-KEPT_NORMS:]
-        return Failure(update, what, self.rates(update)[0], norms, rows.tolist())
+        lr, _ = rates(self.experiment, self.plan, self.state, update)
+        return Failure(update, what, lr, norms, rows.tolist())
 
 
 class Measured:
@@ -233,6 +225,8 @@ class _Predicted:
 
     def hits(self) -> list[int]:
         """Returns how many of each batch were classified rightly."""
+        if not self._batches:
+            return []
         true = self._train.targets.index_select(0, torch.cat(self._batches))
         parts = torch.split(self._classes == true, self.sizes)
         counts: list[int] = torch.stack([part.sum() for part in parts]).tolist()

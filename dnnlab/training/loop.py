@@ -12,9 +12,9 @@ from dnnlab.experiment import Experiment
 from dnnlab.kernels.network import Network
 from dnnlab.plan import Plan
 from dnnlab.training.data import Data
-from dnnlab.training.eager import EagerEngine
-from dnnlab.training.engine import Failure, Stretch
+from dnnlab.training.engine import Engine, Failure, Stretch
 from dnnlab.training.evaluation import evaluate
+from dnnlab.training.rates import rates
 from dnnlab.training.state import Best, State, Tally
 
 LOOK_EVERY = 0.25
@@ -52,7 +52,7 @@ class NonFinite(Exception):
 
 
 def fit(
-    experiment: Experiment, plan: Plan, state: State, data: Data, engine: EagerEngine
+    experiment: Experiment, plan: Plan, state: State, data: Data, engine: Engine
 ) -> Iterator[Progress]:
     """Trains from `state.step` to the end of the plan or to an early stop.
 
@@ -70,7 +70,7 @@ def fit(
             yield Progress(state.step)
             continue
         started = time.monotonic()
-        records = tuple(_look(experiment, plan, state, data, engine))
+        records = tuple(_look(experiment, plan, state, data))
         yield Progress(state.step, records, time.monotonic() - started)
 
 
@@ -80,7 +80,7 @@ class _Pace:
     def __init__(self) -> None:
         self.updates = 1
 
-    def advance(self, engine: EagerEngine, state: State, boundary: int) -> Stretch:
+    def advance(self, engine: Engine, state: State, boundary: int) -> Stretch:
         until = min(boundary, state.step + self.updates)
         updates, started = until - state.step, time.monotonic()
         stretch = engine.advance(until)
@@ -103,11 +103,9 @@ def _count(tally: Tally, stretch: Stretch) -> None:
             tally.largest_gradient_norm = max(tally.largest_gradient_norm, norm)
 
 
-def _look(
-    experiment: Experiment, plan: Plan, state: State, data: Data, engine: EagerEngine
-) -> Iterator[Record]:
+def _look(experiment: Experiment, plan: Plan, state: State, data: Data) -> Iterator[Record]:
     """Measures, and lets the parts that remember a measurement take it in."""
-    lr, _ = engine.rates(state.step - 1)
+    lr, _ = rates(experiment, plan, state, state.step - 1)
     epoch = plan.epoch_of(state.step)
     running = _running(state, experiment)
     yield Record(state.step, epoch, "train", {**running, "lr": lr})

@@ -45,7 +45,9 @@ def test_check(cli: Cli) -> None:
     Path("a.yaml").write_text(DIGITS + "initializer: he_normal\nactivation: selu\n")
     said = cli("check", "a.yaml")
     assert said.code == 0
-    assert said.out.splitlines()[0].startswith("warning: 5:14 initializer: selu normalizes itself with")
+    assert said.out.splitlines()[0].startswith(
+        "warning: 5:14 initializer: selu normalizes itself with"
+    )
     assert said.out.splitlines()[-1] == "a.yaml: no mistakes, 1 warning"
     found = json.loads(cli("check", "a.yaml", "--json").out)
     assert found["ok"] is True

@@ -53,7 +53,10 @@ def test_options_change_the_config_before_it_is_validated(cli: Cli, config: str)
 def test_warnings_are_said_and_do_not_stop(cli: Cli, config: str) -> None:
     said = cli("train", config, "--set", "activation=selu", "--set", "initializer=he_normal")
     assert said.code == 0
-    assert "warning: --set initializer initializer: selu normalizes itself with lecun_normal" in said.err
+    assert (
+        "warning: --set initializer initializer: selu normalizes itself with lecun_normal"
+        in said.err
+    )
 
 
 def test_a_dry_run_writes_nothing(cli: Cli, config: str, tmp_path: Path) -> None:

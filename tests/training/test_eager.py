@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
+from dnnlab.methods.session import Session
 from dnnlab.training.eager import Measured
+from dnnlab.training.order import Order
 from tests.support import made_up_data, needs_cuda, same_tensors, session_of
 
 BASE = """
@@ -23,6 +25,11 @@ training: {{epochs: {{updates: 20}}, batch_size: 7, threads: 1, precision: {prec
 
 def text(more: str = "", precision: str = "float64") -> str:
     return BASE.format(precision=precision) + more
+
+
+def order_of(session: Session) -> Order:
+    training = session.experiment.training
+    return Order(session.plan, training.seed, session.machine.device)
 
 
 def by_hand(
@@ -39,7 +46,7 @@ def by_hand(
     module, train = session.state.network.module, session.data.train
     parameters = dict(module.named_parameters())
     for update in range(20):
-        rows = session.engine.order.rows(update)
+        rows = order_of(session).rows(update)
         loss = cross_entropy(module(train.inputs[rows]), train.targets[rows])
         kernels = [p for name, p in parameters.items() if name.endswith("weight")]
         loss = loss + sum(l2 * kernel.square().sum() for kernel in kernels)
@@ -86,7 +93,7 @@ def test_what_is_measured(tmp_path: Path) -> None:
     stretch = session.engine.advance(9)
     module, train = other.state.network.module, other.data.train
     for update in range(9):
-        rows = other.engine.order.rows(update)
+        rows = order_of(other).rows(update)
         outputs = module(train.inputs[rows])
         loss = cross_entropy(outputs, train.targets[rows])
         penalty = sum(
@@ -106,7 +113,7 @@ def test_a_regression_has_losses_and_no_hits(tmp_path: Path) -> None:
     data = made_up_data(task="regression")
     session = session_of(text().replace("digits", "diabetes"), data, folder=tmp_path)
     other = session_of(text().replace("digits", "diabetes"), data, folder=tmp_path)
-    rows = other.engine.order.rows(0)
+    rows = order_of(other).rows(0)
     outputs = other.state.network.module(other.data.train.inputs[rows])
     stretch = session.engine.advance(1)
     expected = mse_loss(outputs, other.data.train.targets[rows]).item()
@@ -140,15 +147,6 @@ def test_other_random_numbers_in_between_change_nothing(tmp_path: Path) -> None:
         noisy.engine.advance(stop)
         torch.rand(100)
     assert torch.equal(quiet.state.weights, noisy.state.weights)
-
-
-def test_the_rate_and_the_momentum_of_every_update(tmp_path: Path) -> None:
-    one_cycle = "optimizer: {name: sgd, lr: 0.5, momentum: 0.9}\nschedule: one_cycle"
-    engine = session_of(text(one_cycle), folder=tmp_path).engine
-    assert engine.rates(0) == pytest.approx((0.05, 0.95))
-    assert engine.rates(9) == pytest.approx((0.5, 0.85))
-    constant = session_of(text("optimizer: {name: nadam, beta1: 0.8}"), folder=tmp_path).engine
-    assert constant.rates(5) == (1e-3, 0.8)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -185,7 +183,7 @@ def test_a_training_that_diverges_stops_before_the_update_that_broke_it(tmp_path
     assert session.state.step == failure.update == len(stretch.losses)
     assert torch.isfinite(session.state.weights).all()
     assert failure.lr == 1e30
-    assert failure.rows == session.engine.order.rows(failure.update).tolist()
+    assert failure.rows == order_of(session).rows(failure.update).tolist()
     assert failure.gradient_norms == stretch.gradient_norms[-10:]
     again = session.engine.advance(20)
     assert again.failure is not None

@@ -1,0 +1,20 @@
+"""Learning rate and momentum of an update: the schedule's share of the optimizer's numbers."""
+
+from __future__ import annotations
+
+from dnnlab.experiment import Experiment
+from dnnlab.plan import Plan
+from dnnlab.training.state import State
+
+
+def rates(experiment: Experiment, plan: Plan, state: State, update: int) -> tuple[float, float]:
+    """Returns (learning rate, momentum) of update `update`, counted from 0.
+
+    The state matters to performance scheduling alone: it remembers how often the rate was lowered.
+    """
+    schedule, optimizer = experiment.schedule, experiment.optimizer
+    factor = schedule.lr_factor(update, plan.total_updates) * state.plateau.factor
+    momentum = schedule.momentum(update, plan.total_updates)
+    if momentum is None:
+        momentum = optimizer.own_momentum or 0.0
+    return optimizer.lr * factor, momentum
