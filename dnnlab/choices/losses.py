@@ -44,10 +44,10 @@ class CrossEntropy(Spec):
 class MeanSquaredError(Spec):
     """The mean squared difference of output and target.
 
-        loss = mean((output - target)²)
+        loss = mean((output - target)²), in units of the target's deviation over the training split
 
     Source: the chapter's regressors.
-    Keras and PyTorch: the same.
+    Keras and PyTorch: the same, on whatever targets they are given; here these are standardized.
     """
 
     name: Literal["mse"] = "mse"

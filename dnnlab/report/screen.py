@@ -11,8 +11,8 @@ from rich.table import Table
 
 from dnnlab.errors import ConfigError, DnnlabError, Problem
 
-PLAIN_WIDTH = 100
-"""Columns where the stream is no terminal that could say how wide it is."""
+PLAIN_WIDTH = 1000
+"""Columns where the stream is no terminal: whoever reads a pipe wants lines whole."""
 
 
 def console(*, stderr: bool = False) -> Console:

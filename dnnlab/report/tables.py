@@ -42,12 +42,13 @@ def show_summary(summary: Summary, out: Console) -> None:
 
 
 def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
-    """Prints one line per run: state, progress, the test metrics, time."""
-    rows = table("run", "state", "updates", "test", "best validation", "time")
+    """Prints one line per run: state, progress, test loss and first metric, best, time."""
+    rows = table("run", "state", "updates", "test", "best", "time")
     for column in rows.columns[1:]:
         column.justify = "left"
     for run in runs:
-        test = ", ".join(f"{k} {_number(v)}" for k, v in (run["test"] or {}).items()) or "-"
+        metrics = list((run["test"] or {}).items())[:2]
+        test = ", ".join(f"{name} {_number(value)}" for name, value in metrics) or "-"
         best = run["best"]
         best_shown = f"{best['metric']} {_number(best['value'])}" if best else "-"
         seconds = "-" if run["seconds"] is None else duration(run["seconds"])

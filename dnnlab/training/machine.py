@@ -81,15 +81,17 @@ def pick_threads(wanted: int | str, network: Network, batch_size: int) -> int:
 
     That is the mean over all multiplications of one forward pass of the size of the product that
     each belongs to: 784-300-100-10 is one large product and a little more, a net of 100 layers is
-    many small ones behind it. The rule looks at the net and the machine, never at a clock, so that
-    a resumed run gets the same.
+    many small ones behind it. One core is left to the rest of the machine: where every core has a
+    thread and another process takes one, each product waits for the thread that was put aside, and
+    an update takes up to 50 times as long. The rule looks at the net and the machine, never at a
+    clock, so that a resumed run gets the same.
     """
     if isinstance(wanted, int):
         return wanted
     products = [batch_size * p.numel() for p in network.module.parameters() if p.ndim > 1]
     typical = sum(size**2 for size in products) / max(1, sum(products))
     worthwhile = math.ceil(typical / PRODUCT_PER_THREAD)
-    return max(1, min(worthwhile, usable_cores()))
+    return max(1, min(worthwhile, usable_cores() - 1))
 
 
 def settle(device: torch.device, threads: int) -> Machine:

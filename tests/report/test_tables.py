@@ -45,7 +45,7 @@ def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "run": "a-digits-0001",
         "state": "finished",
         "step": 1720,
-        "test": {"loss": 0.25, "accuracy": 0.975},
+        "test": {"loss": 0.25, "accuracy": 0.975, "other": 1.0},
         "best": {"step": 1700, "metric": "loss", "value": 0.2},
         "seconds": 7.5,
     }
@@ -59,9 +59,9 @@ def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
     }
     show_runs([finished, begun], console())
     assert lines_of(capsys) == [
-        "run            state     updates  test                          best validation  time",
-        "a-digits-0001  finished  1,720    loss 0.2500, accuracy 0.9750  loss 0.2000      7.5 s",
-        "b              running   10       -                             -                -",
+        "run            state     updates  test                          best         time",
+        "a-digits-0001  finished  1,720    loss 0.2500, accuracy 0.9750  loss 0.2000  7.5 s",
+        "b              running   10       -                             -            -",
     ]
 
 
