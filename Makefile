@@ -8,6 +8,7 @@ INSTALLED := .venv/installed
 
 run: $(INSTALLED)  ## train the bundled digits
 	$(BIN)/dnnlab train configs/digits.yaml
+	@echo "(the command dnnlab is in .venv/bin; to have it in this shell: . .venv/bin/activate)"
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,7 @@ def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  #
     dnnlab check configs/selu100.yaml --set activation=relu
     """
     from dnnlab.config.read import read
-    from dnnlab.report.screen import console, show_warnings
+    from dnnlab.report.screen import show_warnings
     from dnnlab.report.text import counted
 
     found = read(config, options)
@@ -75,7 +76,7 @@ def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  #
         about = {"schema": 1, "config": str(config), "ok": True, "warnings": listed}
         typer.echo(json_text.dumps(about))
         return
-    show_warnings(warnings, console())
+    show_warnings(warnings, sys.stdout)
     count = f", {counted(len(warnings), 'warning')}" if warnings else ""
     typer.echo(f"{config}: no mistakes{count}")
     typer.echo(f"next: dnnlab train {config}", err=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from typing import Annotated
 
 import typer
@@ -79,6 +77,9 @@ def main() -> None:
 
 def _our_bug() -> int:
     """Keeps the traceback in a file: the user gets one screen, we get what we need."""
+    import tempfile
+    import traceback
+
     text = traceback.format_exc()
     with tempfile.NamedTemporaryFile(
         "w", prefix="dnnlab-bug-", suffix=".txt", delete=False, encoding="utf-8"

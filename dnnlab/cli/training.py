@@ -57,7 +57,7 @@ def train(
     settings = read(config, with_shortcuts(options, seed, device))
     progress = console(stderr=True)
     if not quiet:
-        show_warnings(settings.warnings(), progress)
+        show_warnings(settings.warnings(), sys.stderr)
     if dry_run:
         from dnnlab.methods.summary import preview
         from dnnlab.report.training import show_preview

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from dnnlab.errors import ConfigError, DataError, Problem, RunError
@@ -50,7 +52,7 @@ def test_a_hundred_problems_still_fit_on_a_screen(capsys: pytest.CaptureFixture[
 
 
 def test_warnings(capsys: pytest.CaptureFixture[str]) -> None:
-    show_warnings([Problem("3:1", "selu [x]"), Problem("", "no place")], console(stderr=True))
+    show_warnings([Problem("3:1", "selu [x]"), Problem("", "no place")], sys.stderr)
     assert capsys.readouterr().err == "warning: 3:1 selu [x]\nwarning: no place\n"
 
 
