@@ -149,5 +149,6 @@ def doctor(runs: Runs = RUNS, json: Json = False) -> None:
         typer.echo(json_text.dumps({"schema": 1, "ok": healthy, "checks": listed}))
     else:
         show_checks(checks, console())
+        console(stderr=True).print("next: dnnlab train configs/digits.yaml")
     if not healthy:
         raise typer.Exit(6)

@@ -86,6 +86,7 @@ def predict(
         typer.echo(json_text.dumps(about))
         return
     typer.echo(f"{out}: {len(found):,} predictions")
+    progress.print("next: dnnlab runs")
 
 
 def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
@@ -108,6 +109,9 @@ def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
         console(stderr=True).print("next: dnnlab train configs/digits.yaml")
         return
     show_runs(found, console())
+    stopped = found[-1]["state"] in ("interrupted", "killed", "failed")
+    verb = "resume" if stopped else "evaluate"
+    console(stderr=True).print(f"next: dnnlab {verb} {found[-1]['run']}")
 
 
 def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None:  # noqa: B006
@@ -127,6 +131,7 @@ def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None: 
     from dnnlab.report.tables import show_summary
 
     show_summary(found, console())
+    console(stderr=True).print(f"next: dnnlab train {config} --dry-run")
 
 
 def _find(run: str, runs: Path) -> Path:

@@ -103,5 +103,6 @@ def test_summary(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(DIGITS)
     said = cli("summary", "tiny.yaml")
     assert said.out.splitlines()[-1] == "total 1,210, trainable 1,210, not trainable 0"
+    assert said.err == "next: dnnlab train tiny.yaml --dry-run\n"
     found = json.loads(cli("summary", "tiny.yaml", "--set", "architecture.hidden=[]", "--json").out)
     assert found["parameters"]["total"] == 650
