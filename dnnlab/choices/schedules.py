@@ -132,7 +132,8 @@ class Performance(Spec):
 
     def observe(self, plateau: Plateau, loss: float, *, step: int, per_epoch: int) -> Plateau:
         """Returns the memory after an evaluation at `step`; `loss` is smaller where better."""
-        if plateau.best is None or loss < plateau.best - self.min_delta:
+        # A loss that is not finite is no best: it could not be told from none after a resumption.
+        if math.isfinite(loss) and (plateau.best is None or loss < plateau.best - self.min_delta):
             return replace(plateau, best=loss, since=step)
         if step - plateau.since < self.patience.in_updates(per_epoch):
             return plateau

@@ -68,6 +68,11 @@ def sgd_(
         return
     for gradient in gradients:
         gradient.mul_(lr)
+    if momentum == 0:  # the kernel then takes no buffer; a schedule may raise the momentum again
+        for piece, gradient, buffer in zip(weights, gradients, velocity, strict=True):
+            buffer.copy_(gradient)
+            piece.sub_(gradient)
+        return
     torch._fused_sgd_(
         list(weights),
         list(gradients),

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from torch import Tensor
 
-from dnnlab.choices.datasets.table import Table, encode
+from dnnlab.choices.datasets.table import Csv, Table, encode, refuse_missing
 from dnnlab.errors import DataError
 from dnnlab.methods.evaluate import prepare_as_trained
 from dnnlab.methods.trained import Trained
@@ -92,12 +92,18 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
             f"{path}: this run was not trained on a table; give an .npz with an array `inputs`"
         )
     else:
-        delimiter = str(getattr(trained.experiment.data, "delimiter", ","))
-        raw, unknown = encode(Table.read(path, delimiter), trained.columns)
+        table = trained.experiment.data
+        assert isinstance(table, Csv), "only tables have columns"
+        rows = Table.read(path, table.delimiter)
+        if table.missing == "refuse":
+            refuse_missing(rows, [str(column["name"]) for column in trained.columns])
+        raw, unknown = encode(rows, trained.columns)
         notes = tuple(
             f"column '{name}': {count} of {len(raw)} values are categories unknown in training"
             for name, count in unknown.items()
         )
+    if not len(raw):
+        raise DataError(f"{path} holds no example")
     expected = trained.signature.input_shape
     if raw.shape[1:] != expected:
         raise DataError(

@@ -14,8 +14,14 @@ def counted(count: float, thing: str) -> str:
 
 
 def shown(value: float) -> str:
-    """Returns four significant digits: 0.8234, 12.35, 1.2e-05."""
-    return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e4 else f"{value:.4f}"[:6]
+    """Returns four significant digits.
+
+    >>> shown(0.82341), shown(12.3456), shown(1.2e-5), shown(1.0)
+    ('0.8234', '12.35', '1.2e-05', '1.000')
+    """
+    if value == 0 or not 1e-3 <= abs(value) < 9999.5:
+        return f"{value:.4g}"
+    return f"{value:#.4g}".removesuffix(".")
 
 
 def duration(seconds: float) -> str:

@@ -22,7 +22,8 @@ class Scaling:
     """x -> (x - shift) / scale, by statistics of the training split only.
 
     `shift` and `scale` have the shape of one input (or of one number); missing values (nan) become
-    the mean. `target_shift` and `target_scale` do the same to the targets of a regression.
+    `fill`, if there is one. `target_shift` and `target_scale` do the same to the targets of a
+    regression.
     """
 
     shift: np.ndarray
@@ -32,12 +33,15 @@ class Scaling:
     target_scale: float = 1.0
 
     def inputs(self, raw: np.ndarray) -> Tensor:
-        """Returns float32 inputs of the same shape."""
-        scaled = torch.from_numpy(raw.astype("float32"))
+        """Returns float32 inputs of the same shape. float64 is scaled before it is rounded."""
+        dtype = "float64" if raw.dtype == np.float64 else "float32"
+        scaled = torch.from_numpy(raw.astype(dtype))
         if self.fill is not None:
-            scaled = torch.where(scaled.isnan(), torch.from_numpy(self.fill), scaled)
-        scaled.sub_(torch.from_numpy(self.shift)).div_(torch.from_numpy(self.scale))
-        return scaled
+            fill = torch.from_numpy(self.fill.astype(dtype))
+            scaled = torch.where(scaled.isnan(), fill, scaled)
+        shift, scale = self.shift.astype(dtype), self.scale.astype(dtype)
+        scaled.sub_(torch.from_numpy(np.asarray(shift))).div_(torch.from_numpy(np.asarray(scale)))
+        return scaled.float()
 
     def targets(self, raw: np.ndarray) -> Tensor:
         """Returns class indices (N,) as they are, numbers scaled and as a column (N, 1)."""
@@ -61,9 +65,9 @@ class Scaling:
         """Returns the statistics that a run was trained with."""
         fill = saved["fill"]
         return cls(
-            np.asarray(saved["shift"], dtype="float32"),
-            np.asarray(saved["scale"], dtype="float32"),
-            None if fill is None else np.asarray(fill, dtype="float32"),
+            np.asarray(saved["shift"], dtype="float64"),
+            np.asarray(saved["scale"], dtype="float64"),
+            None if fill is None else np.asarray(fill, dtype="float64"),
             float(saved["target_shift"]),
             float(saved["target_scale"]),
         )
@@ -139,8 +143,11 @@ def prepare(dataset: Dataset) -> Data:
     train, validation = source.train, None
     if dataset.validation is not None:
         train, validation = dataset.validation.divide(train, "validation")
+    for name, split in (("train", train), ("validation", validation), ("test", source.test)):
+        if split is not None:
+            _refuse_what_is_no_number(name, split, gaps_are_filled=source.fill_gaps)
     fingerprint = _fingerprint(train, validation, source.test)
-    scaling = _statistics(train, dataset)
+    scaling = _statistics(train, dataset, source)
     return Data(
         train=_scaled(train, scaling),
         validation=None if validation is None else _scaled(validation, scaling),
@@ -162,6 +169,17 @@ def _scaled(examples: Examples, scaling: Scaling) -> Split:
     return Split(scaling.inputs(examples.inputs), scaling.targets(examples.targets))
 
 
+def _refuse_what_is_no_number(name: str, examples: Examples, *, gaps_are_filled: bool) -> None:
+    for what, array in (("inputs", examples.inputs), ("targets", examples.targets)):
+        if not np.issubdtype(array.dtype, np.floating):
+            continue
+        filled = gaps_are_filled and what == "inputs"
+        if not (~np.isinf(array) if filled else np.isfinite(array)).all():
+            raise DataError(
+                f"{what} of the {name} split are missing or not finite", remedy="correct the data"
+            )
+
+
 def _fingerprint(*splits: Examples | None) -> str:
     digest = hashlib.sha256()
     for split in splits:
@@ -171,23 +189,22 @@ def _fingerprint(*splits: Examples | None) -> str:
     return digest.hexdigest()
 
 
-def _statistics(train: Examples, dataset: Dataset) -> Scaling:
-    inputs = train.inputs
-    if np.issubdtype(inputs.dtype, np.floating) and np.isinf(inputs).any():
-        raise DataError("an input is infinite", remedy="correct the data")
-    fill = None
-    if np.issubdtype(inputs.dtype, np.floating) and np.isnan(inputs).any():
+def _statistics(train: Examples, dataset: Dataset, source: Source) -> Scaling:
+    inputs, fill = train.inputs, None
+    if source.fill_gaps:
         if np.isnan(inputs).all(axis=0).any():
             raise DataError("an input column has no value in the training split at all")
-        fill = np.nanmean(inputs, axis=0, dtype="float64").astype("float32")
+        fill = np.nanmean(inputs, axis=0)
         inputs = np.where(np.isnan(inputs), fill, inputs)
-    shift, scale = np.zeros((), "float32"), np.ones((), "float32")
+    shift, scale = np.zeros(()), np.ones(())
     if dataset.standardize == "per_feature":
-        mean, sd = _mean_and_sd(inputs)
-        shift, scale = mean.astype("float32"), _nonzero(sd)
+        shift, sd = _mean_and_sd(inputs)
+        scale = _nonzero(sd)
     elif dataset.standardize == "range":
-        low, high = inputs.min().astype("float64"), inputs.max().astype("float64")
-        shift, scale = np.asarray(low, "float32"), _nonzero(high - low)
+        by_column = 0 if source.columns else None
+        low = np.asarray(inputs.min(axis=by_column), "float64")
+        high = np.asarray(inputs.max(axis=by_column), "float64")
+        shift, scale = low, _nonzero(high - low)
     if train.targets.dtype == np.int64:
         return Scaling(shift, scale, fill)
     target_sd = float(_nonzero(train.targets.std(dtype="float64")))
@@ -197,7 +214,7 @@ def _statistics(train: Examples, dataset: Dataset) -> Scaling:
 
 def _nonzero(scale: np.ndarray | np.floating[Any]) -> np.ndarray:
     """A feature that never varies is divided by 1: it becomes 0, not nan."""
-    return np.where(scale == 0, 1.0, scale).astype("float32")
+    return np.where(scale == 0, 1.0, scale)
 
 
 def _mean_and_sd(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -119,8 +119,14 @@ class EagerEngine:
             self.clip(pieces.gradients, pieces.of_parameters())
         lr, momentum = rates(self.experiment, self.plan, self.state, update)
         self.apply_update(
-            pieces.weights, pieces.gradients, pieces.slots, lr=lr, momentum=momentum, step=update
+            pieces.weights,
+            pieces.gradients,
+            pieces.slots,
+            lr=lr,
+            momentum=momentum,
+            step=state.applied,
         )
+        state.applied += 1
         for weights, limit in self.bounded:
             max_norm_(weights, limit)
 

@@ -60,5 +60,5 @@ def evaluate(
 
 
 def in_units_of_the_data(numbers: Tensor, scaling: Scaling) -> Tensor:
-    """Undoes the standardization of a regression's targets."""
-    return numbers * scaling.target_scale + scaling.target_shift
+    """Undoes the standardization of a regression's targets, in float64."""
+    return numbers.double() * scaling.target_scale + scaling.target_shift

@@ -94,11 +94,11 @@ def _count(tally: Tally, stretch: Stretch) -> None:
     for index, (loss, norm, size) in enumerate(
         zip(stretch.losses, stretch.gradient_norms, stretch.sizes, strict=True)
     ):
-        tally.updates += 1
         tally.examples += size
         tally.loss += loss * size
         tally.hits += stretch.hits[index] if stretch.hits else 0
         if math.isfinite(norm):  # float16 leaves out updates whose gradient overflows
+            tally.updates += 1
             tally.gradient_norm += norm
             tally.largest_gradient_norm = max(tally.largest_gradient_norm, norm)
 
@@ -125,7 +125,7 @@ def _running(state: State, experiment: Experiment) -> dict[str, float]:
         values["accuracy"] = tally.hits / tally.examples
     if penalty := l2_penalty(state.network):
         values["penalty"] = penalty
-    values["gradient_norm"] = tally.gradient_norm / tally.updates
+    values["gradient_norm"] = tally.gradient_norm / max(1, tally.updates)
     values["largest_gradient_norm"] = tally.largest_gradient_norm
     return values
 

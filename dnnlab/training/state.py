@@ -23,6 +23,7 @@ class Tally:
     """Running sums over the updates since the last record; they survive an interruption."""
 
     updates: int = 0
+    """Those with a finite gradient; float16 leaves out the others."""
     examples: int = 0
     loss: float = 0.0
     hits: int = 0
@@ -62,6 +63,9 @@ class State:
     weights: Tensor
     slots: dict[str, Tensor]
     step: int = 0
+    """Updates taken, those included that float16 left out."""
+    applied: int = 0
+    """Updates that changed the weights: what an optimizer's bias correction counts."""
     plateau: Plateau = field(default_factory=Plateau)
     best: Best | None = None
     tally: Tally = field(default_factory=Tally)
@@ -141,6 +145,7 @@ class State:
             best = {"step": self.best.step, "value": value}
         return {
             "step": self.step,
+            "applied": self.applied,
             "plateau": asdict(self.plateau),
             "best": best,
             "tally": asdict(self.tally),
@@ -152,7 +157,7 @@ class State:
         """Takes over a saved state. Raises RunError naming the first tensor that does not fit."""
         _copy("network", tensors["network"], into=self.network_tensors())
         _copy("optimizer", tensors["optimizer"], into=self.slot_tensors())
-        self.step = int(numbers["step"])
+        self.step, self.applied = int(numbers["step"]), int(numbers["applied"])
         self.plateau = Plateau(**numbers["plateau"])
         self.tally = Tally(**numbers["tally"])
         self.loss_scale = LossScale(**numbers["loss_scale"])
@@ -172,11 +177,18 @@ class State:
         """Returns all that updates change, so that `restore` can go back to it."""
         buffers = [buffer.clone() for buffer in self.network.module.buffers()]
         slots = {name: tensor.clone() for name, tensor in self.slots.items()}
-        return Snapshot(self.step, self.weights.clone(), buffers, slots, asdict(self.loss_scale))
+        return Snapshot(
+            self.step,
+            self.applied,
+            self.weights.clone(),
+            buffers,
+            slots,
+            asdict(self.loss_scale),
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes back to a snapshot of this state."""
-        self.step = snapshot.step
+        self.step, self.applied = snapshot.step, snapshot.applied
         self.weights.copy_(snapshot.weights)
         for buffer, saved in zip(self.network.module.buffers(), snapshot.buffers, strict=True):
             buffer.copy_(saved)
@@ -200,6 +212,7 @@ class Snapshot:
     """What an engine may have to go back to within a stretch of updates."""
 
     step: int
+    applied: int
     weights: Tensor
     buffers: list[Tensor]
     slots: dict[str, Tensor]

@@ -7,11 +7,11 @@ def test_a_falling_line() -> None:
     lines = curve({"loss": [(0, 2.0), (10, 1.0)]}, x_name="epoch", width=11, height=3)
     assert lines == [
         "o loss",
-        "2.0000 |ooo",
-        "       |   ooooo",
-        "1.0000 |        ooo",
-        "       +-----------",
-        "        0  epoch 10",
+        "2.000 |ooo",
+        "      |   ooooo",
+        "1.000 |        ooo",
+        "      +-----------",
+        "       0  epoch 10",
     ]
 
 

@@ -69,9 +69,9 @@ def test_a_result_with_one_record_has_no_curve(capsys: pytest.CaptureFixture[str
     show_result(result, rows, console())
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "split    loss",
-        "train  1.0000",
-        "test        -",
+        "split   loss",
+        "train  1.000",
+        "test       -",
         "",
         "3 updates in 2.0 s, training 1.0 s; all updates applied",
     ]

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from dnnlab.choices.datasets import Diabetes, Digits, Examples, Holdout
+from dnnlab.choices.datasets import Csv, Diabetes, Digits, Examples, Holdout
 from dnnlab.errors import DataError
 from dnnlab.training.data import Scaling, prepare
 
@@ -65,27 +66,59 @@ class Gaps(Diabetes):
 
     def read(self) -> Any:
         source = super().read()
-        inputs = source.train.inputs.copy()
+        part = source.train if self.where == "train" else source.test
+        inputs = part.inputs.copy()
         inputs[: self.holes, 2] = self.hole
-        return replace(source, train=Examples(inputs, source.train.targets))
+        changed = Examples(inputs, part.targets)
+        source = replace(source, fill_gaps=self.fill)
+        if self.where == "train":
+            return replace(source, train=changed)
+        return replace(source, test=changed)
 
     holes: int = 5
     hole: float = float("nan")
+    fill: bool = True
+    where: str = "train"
     model_config = {"allow_inf_nan": True}
 
 
-def test_missing_inputs_become_the_training_mean() -> None:
-    data = prepare(Gaps(validation=None))
-    assert not data.train.inputs.isnan().any()
+@pytest.mark.parametrize("where", ["train", "test"])
+def test_missing_inputs_become_the_training_mean(where: str) -> None:
+    """In every split, whether or not the training split has a gap itself."""
+    data = prepare(Gaps(validation=None, where=where))
+    filled = data.splits()[where].inputs
+    assert not filled.isnan().any()
     # The mean of the column, standardized, is 0.
-    assert data.train.inputs[:5, 2].abs().max().item() < 1e-5
+    assert filled[:5, 2].abs().max().item() < 1e-5
 
 
 def test_inputs_that_cannot_be_scaled_are_refused() -> None:
     with pytest.raises(DataError, match="no value in the training split"):
         prepare(Gaps(validation=None, holes=400))
-    with pytest.raises(DataError, match="infinite"):
-        prepare(Gaps(validation=None, hole=float("inf")))
+    for where in ("train", "test"):
+        for hole in (float("inf"), float("nan")):
+            with pytest.raises(DataError, match=f"inputs of the {where} split are missing or not"):
+                prepare(Gaps(validation=None, hole=hole, fill=False, where=where))
+
+
+def test_a_table_is_scaled_before_it_is_rounded(tmp_path: Path) -> None:
+    """Seconds since 1970 differ in the digits that float32 has not."""
+    rows = [f"{1_700_000_000 + i},{i % 7}" for i in range(60)]
+    path = tmp_path / "t.csv"
+    path.write_text("time,y\n" + "\n".join(rows) + "\n")
+    chosen = {"path": str(path), "target": "y", "task": "regression", "validation": None}
+    inputs = prepare(Csv.model_validate(chosen)).train.inputs[:, 0]
+    assert inputs.std(correction=0).item() == pytest.approx(1, rel=1e-6)
+    assert len(set(inputs.tolist())) == len(inputs)
+
+
+def test_range_is_by_column_in_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,y\n" + "\n".join(f"{i},{1000 * i},{i}" for i in range(50)) + "\n")
+    chosen = {"path": str(path), "target": "y", "task": "regression", "standardize": "range"}
+    inputs = prepare(Csv.model_validate(chosen)).train.inputs
+    assert inputs.amin(0).tolist() == [0, 0]
+    assert inputs.amax(0).tolist() == [1, 1]
 
 
 def test_the_fingerprint_is_that_of_the_examples_and_their_splits() -> None:

@@ -49,6 +49,8 @@ class Source:
     """One name per class, in the order of the targets' numbers; empty for regression."""
     columns: tuple[dict[str, Any], ...] = field(default=())
     """For tables: what each input column was made of, so that new rows can be encoded alike."""
+    fill_gaps: bool = False
+    """Whether an input that is missing (nan) becomes the training split's mean."""
 
 
 class Holdout(Spec):
@@ -96,7 +98,8 @@ class Dataset(Spec):
     validation: Held | None = Holdout(fraction=0.1)
     """Held out of the training split to watch the training: a share, or {first: n}, {random: n}."""
     standardize: Literal["per_feature", "range", "none"] = "per_feature"
-    """per_feature: mean 0, sd 1 by the training split; range: to 0..1 by its extremes; none."""
+    """per_feature: mean 0, sd 1 by the training split; range: to 0..1 by its extremes, of all
+    pixels of an image or of each column of a table; none."""
 
     @property
     @abstractmethod

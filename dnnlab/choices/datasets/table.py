@@ -1,13 +1,14 @@
 """Tables of one's own: a CSV file with a header, one example a row."""
 
 import csv
+import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, Strict
+from pydantic import AfterValidator, Field, Strict
 
 from dnnlab.choices.datasets.dataset import Dataset, Examples, Held, Holdout, Signature, Source
 from dnnlab.choices.losses import Task
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 """What people write where a value is missing, in lower case."""
+LARGEST = 3.4e38
+"""Numbers beyond this are no float32."""
 MOST_CATEGORIES = 100
 """A text column with more distinct values than this is more likely a name than a category."""
 FEW_STRAYS = 0.2
 """A column with a smaller share of text among numbers than this has typing errors in it."""
+
+
+def _no_quote_or_line_end(character: str) -> str:
+    if character in '"\r\n':
+        raise ValueError("a quote or the end of a line cannot stand between values")
+    return character
 
 
 class Csv(Dataset):
@@ -43,7 +52,9 @@ class Csv(Dataset):
     """classification: the target's distinct values are the classes; regression: it is a number."""
     test: Held = Holdout(fraction=0.2)
     """Held out for the test."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[
+        str, Field(min_length=1, max_length=1), AfterValidator(_no_quote_or_line_end)
+    ] = ","
     """The character between two values."""
     ignore: Annotated[tuple[str, ...], Strict(False)] = ()
     """Columns to leave out, such as names and numbers of rows."""
@@ -72,10 +83,11 @@ class Csv(Dataset):
         columns = tuple(self._column(table, name) for name in names)
         inputs, _ = encode(table, columns)
         if self.missing == "refuse":
-            self._refuse_missing(table, names)
+            refuse_missing(table, names)
         targets, classes = self._targets(table)
         train, test = self.test.divide(Examples(inputs, targets), "test")
-        return Source(train, test, class_names=classes, columns=columns)
+        fill = self.missing == "mean"
+        return Source(train, test, class_names=classes, columns=columns, fill_gaps=fill)
 
     def _column(self, table: "Table", name: str) -> dict[str, Any]:
         values = table.values(name)
@@ -100,35 +112,20 @@ class Csv(Dataset):
             )
         return {"name": name, "kind": "categorical", "categories": categories}
 
-    def _refuse_missing(self, table: "Table", names: list[str]) -> None:
-        gaps = []
-        for name in names:
-            lines = [
-                line
-                for line, value in zip(table.lines, table.values(name), strict=True)
-                if is_missing(value)
-            ]
-            if lines:
-                gaps.append(f"'{name}' {len(lines)} (first in line {lines[0]})")
-        if gaps:
-            raise DataError(
-                f"{self.path}: values are missing: {', '.join(gaps)}",
-                remedy="data.missing: mean fills them; data.ignore leaves a column out",
-            )
-
     def _targets(self, table: "Table") -> "tuple[np.ndarray, tuple[str, ...]]":
         import numpy as np
 
         values = table.values(self.target)
         for line, value in zip(table.lines, values, strict=True):
-            if is_missing(value) or (self.task == "regression" and number(value) is None):
+            gap = is_missing(value) and value.lower() != "none"  # which may well be a class
+            if gap or (self.task == "regression" and number(value) is None):
                 raise DataError(
                     f"{self.path}: line {line}: target '{self.target}' is '{value}'",
                     remedy="give every row a target"
                     + (" that is a number" if self.task == "regression" else ""),
                 )
         if self.task == "regression":
-            return np.array([number(value) for value in values], dtype="float32"), ()
+            return np.array([number(value) for value in values], dtype="float64"), ()
         classes = sorted(set(values), key=lambda v: (number(v) is None, number(v) or 0, v))
         if len(classes) < 2:
             raise DataError(f"{self.path}: every row has the target '{classes[0]}'")
@@ -147,12 +144,14 @@ def is_missing(value: str) -> bool:
 
 
 def number(value: str) -> float | None:
-    """Returns the finite number that a text stands for, or None."""
+    """Returns the number that a text stands for, or None if it is none that float32 can hold."""
+    if "_" in value:  # Python's own way to write 1_000, nobody else's
+        return None
     try:
         result = float(value)
     except ValueError:
         return None
-    return result if math.isfinite(result) else None
+    return result if abs(result) <= LARGEST else None
 
 
 @dataclass(frozen=True)
@@ -172,20 +171,16 @@ class Table:
         column has no name or one that stands twice.
         """
         rows, lines = [], []
+        reader = csv.reader(
+            io.StringIO(_text_of(path), newline=""), delimiter=delimiter, strict=True
+        )
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.reader(file, delimiter=delimiter, strict=True)
-                for row in reader:
-                    if row:
-                        rows.append([value.strip() for value in row])
-                        lines.append(reader.line_num)
-        except FileNotFoundError:
-            raise DataError(
-                f"there is no file {path}",
-                remedy="a relative data.path starts at the folder of the config",
-            ) from None
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path} cannot be read as CSV: {error}") from error
+            for row in reader:
+                if row:
+                    rows.append([value.strip() for value in row])
+                    lines.append(reader.line_num)
+        except csv.Error as error:
+            raise DataError(f"{path}: line {reader.line_num}: {error}") from error
         if len(rows) < 2:
             raise DataError(f"{path} has no rows below its header")
         header = rows[0]
@@ -213,14 +208,48 @@ class Table:
         return [row[position] for row in self.rows]
 
 
+def _text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}: line {line}: a character is not UTF-8", remedy="save the file as UTF-8"
+        ) from None
+
+
+def refuse_missing(table: "Table", names: Sequence[str]) -> None:
+    """Raises DataError naming every column with a gap, and the line of its first."""
+    gaps = []
+    for name in names:
+        lines = [
+            line
+            for line, value in zip(table.lines, table.values(name), strict=True)
+            if is_missing(value)
+        ]
+        if lines:
+            gaps.append(f"'{name}' {len(lines)} (first in line {lines[0]})")
+    if gaps:
+        raise DataError(
+            f"{table.path}: values are missing: {', '.join(gaps)}",
+            remedy="data.missing: mean, in the config, fills them; data.ignore leaves a column out",
+        )
+
+
 def encode(
     table: "Table", columns: Sequence[dict[str, Any]]
 ) -> "tuple[np.ndarray, dict[str, int]]":
     """Turns rows of text into inputs of shape (N, features), as `columns` say.
 
-    Returns the inputs, missing numbers as nan, and how many values of each column are categories
-    that it does not know: those become all zeros. Raises DataError if a column is not there or a
-    number is none.
+    Returns the inputs in float64, missing numbers as nan, and how many values of each column are
+    categories that it does not know: those become all zeros. Raises DataError if a column is not
+    there or a number is none.
     """
     import numpy as np
 
@@ -230,10 +259,10 @@ def encode(
         name = column["name"]
         values = table.values(name)
         if column["kind"] == "numeric":
-            parts.append(np.array(list(_numbers(table, name)), dtype="float32")[:, None])
+            parts.append(np.array(list(_numbers(table, name)), dtype="float64")[:, None])
             continue
         categories = np.array(column["categories"])
-        parts.append((np.array(values)[:, None] == categories[None, :]).astype("float32"))
+        parts.append((np.array(values)[:, None] == categories[None, :]).astype("float64"))
         strangers = sum(not is_missing(v) and v not in column["categories"] for v in values)
         if strangers:
             unknown[name] = strangers

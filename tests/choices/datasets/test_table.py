@@ -109,8 +109,11 @@ def test_a_column_of_names_is_refused(tmp_path: Path) -> None:
         ("a,price\n1,2\n3,\n", {}, "line 3: target 'price' is ''"),
         ("a,price\n1,2\n3,inf\n", {}, "line 3: target 'price' is 'inf'"),
         ("a,price\n1,x\n3,x\n", {"task": "classification"}, "every row has the target 'x'"),
-        (b"a,price\n\xff,2\n", {}, "cannot be read as CSV"),
-        (b'a,price\n"1,2\n', {}, "cannot be read as CSV"),
+        (b"a,price\n\xff,2\n", {}, "line 2: a character is not UTF-8"),
+        (b'a,price\n"1,2\n', {}, "line 2: unexpected end of data"),
+        ("a,price\n1e39,2\n3,4\n5,6\n7,8\n9,1\n2,2\n", {}, "first in line 2: '1e39'"),
+        ("a,price\n1,2\n3,1e39\n", {}, "line 3: target 'price' is '1e39'"),
+        ("a,price\n1,2\n3,1_000\n", {}, "line 3: target 'price' is '1_000'"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(
@@ -127,9 +130,8 @@ def test_too_many_classes_is_probably_a_regression(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file") as caught:
+    with pytest.raises(DataError, match=r"there is no file .*no\.csv"):
         Csv(path=str(tmp_path / "no.csv"), target="y", task="regression").read()
-    assert "folder of the config" in caught.value.remedy
 
 
 def test_new_rows_are_encoded_like_those_learned_from(tmp_path: Path) -> None:
@@ -145,3 +147,18 @@ def test_new_rows_are_encoded_like_those_learned_from(tmp_path: Path) -> None:
     path.write_text("size,age,town\nbig,5,Ulm\n", encoding="utf-8")
     with pytest.raises(DataError, match="line 2: 'big' in column 'size' is no number"):
         encode(Table.read(path), columns)
+
+
+def test_none_may_be_a_class_and_an_empty_field_may_not(tmp_path: Path) -> None:
+    text = "a,kind\n1,none\n2,some\n3,none\n4,some\n"
+    source = read(tmp_path, text, target="kind", task="classification")
+    assert source.class_names == ("none", "some")
+    assert "target 'kind' is ''" in refusal(
+        tmp_path, text.replace("4,some", "4,"), target="kind", task="classification"
+    )
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "::", ""])
+def test_what_cannot_stand_between_values(delimiter: str) -> None:
+    with pytest.raises(ValueError, match="delimiter"):
+        Csv(path="t.csv", target="y", task="regression", delimiter=delimiter)
