@@ -3,9 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from dnnlab.choices.activations import Activation, Relu
 from dnnlab.choices.architectures import Architecture, LayerSettings
@@ -19,7 +19,7 @@ from dnnlab.choices.optimizers import Optimizer, Sgd
 from dnnlab.choices.regularizers import Regularization
 from dnnlab.choices.schedules import Constant, OneCycle, Performance, Schedule
 from dnnlab.plan import Plan
-from dnnlab.spec import Auto, Count, Device, Duration, Epochs, OrAuto, Spec
+from dnnlab.spec import Auto, Count, Device, Duration, Epochs, OrAuto, Spec, choice_name
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
@@ -38,7 +38,7 @@ class Training(Spec):
     """From it follow the first weights, the order of the examples and every dropout mask."""
     device: Device = "auto"
     """auto (a CUDA device if there is one), cpu, cuda or cuda:1."""
-    threads: Annotated[Count | Auto, OrAuto()] = "auto"
+    threads: Annotated[Annotated[int, Field(ge=1, le=1024)] | Auto, OrAuto()] = "auto"
     """CPU threads. Results depend on their number; auto picks by the size of the net."""
     precision: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
     """bfloat16 and float16 compute products in 16 bits and keep the weights in 32."""
@@ -77,6 +77,22 @@ class Experiment(Spec):
     """What is measured beside the loss; empty for the usual ones of the task."""
     training: Training = Training()
     """How long, on what, how often."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_default_choice(cls, data: Any) -> Any:
+        """`{lr: 0.1}` without a name changes the choice that would stand there by default."""
+        if not isinstance(data, dict):
+            return data
+        named = {}
+        for key, field in cls.model_fields.items():
+            given, default = data.get(key), field.default
+            if not isinstance(given, dict) or not isinstance(default, Spec) or "name" in given:
+                continue
+            word = choice_name(type(default))
+            if word and given.keys() <= type(default).model_fields.keys():
+                named[key] = {"name": word, **given}
+        return {**data, **named}
 
     @property
     def objective(self) -> CrossEntropy | MeanSquaredError:

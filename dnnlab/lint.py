@@ -13,6 +13,7 @@ from dnnlab.choices.architectures import DenseLayer
 from dnnlab.choices.initializers import AutoInitializer, LecunNormal, VarianceScaling
 from dnnlab.choices.normalizations import BatchNormalization, NoNormalization
 from dnnlab.choices.optimizers import Nadam
+from dnnlab.choices.regularizers import Dropout
 from dnnlab.experiment import Experiment, Finding
 
 SELU = "(Klambauer et al., 2017)"
@@ -31,6 +32,13 @@ def _selu_layers(experiment: Experiment) -> Iterator[tuple[int, DenseLayer]]:
     for index, layer in enumerate(experiment.architecture.hidden):
         if isinstance(_activation(experiment, layer), Selu):
             yield index, layer
+
+
+def _reaches(dropout: Dropout, experiment: Experiment, index: int) -> bool:
+    """Whether the net's dropout changes what an entry of `hidden` takes or gives."""
+    repeats = [layer.repeat for layer in experiment.architecture.hidden]
+    last = sum(repeats[: index + 1]) - 1
+    return dropout.where.on_input() or dropout.where.on_hidden(last, sum(repeats))
 
 
 def selu_needs_lecun(experiment: Experiment) -> Iterator[Finding]:
@@ -62,8 +70,10 @@ def selu_needs_standardized_inputs(experiment: Experiment) -> Iterator[Finding]:
 def selu_needs_alpha_dropout(experiment: Experiment) -> Iterator[Finding]:
     """Ordinary dropout changes the mean and the variance that SELU keeps."""
     for index, layer in _selu_layers(experiment):
-        own = layer.dropout
-        chosen = own or experiment.regularization.dropout
+        own, chosen = layer.dropout, layer.dropout
+        everywhere = experiment.regularization.dropout
+        if own is None and everywhere is not None and _reaches(everywhere, experiment, index):
+            chosen = everywhere
         if chosen is not None and chosen.kind == "standard" and chosen.rate > 0:
             place = ("architecture", "hidden", index, "dropout") if own else None
             yield Finding(

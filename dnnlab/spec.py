@@ -175,32 +175,36 @@ class OrAuto:
         return {"anyOf": [{"const": "auto"}, handler(schema)]}
 
 
-def _device(word: str) -> str:
+def device_word(word: str) -> str:
+    """Returns the word if it names a device, there or not. Raises ValueError."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", word):
         raise ValueError(f'"{word}" is not auto, cpu, cuda or cuda:1')
     return word
 
 
-Device = Annotated[str, AfterValidator(_device)]
+Device = Annotated[str, AfterValidator(device_word)]
 """Where to compute: auto, cpu, cuda (the current one) or cuda:N."""
 
 
 def _beside_the_config(path: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
-    expanded = Path(path).expanduser()
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f'"{path}" begins with a user who has no home folder') from None
     return str(expanded if folder is None else (Path(folder) / expanded).resolve())
 
 
 InputPath = Annotated[str, Field(min_length=1), AfterValidator(_beside_the_config)]
-"""A file or folder to read. A relative one is looked for beside the config that names it."""
+"""A file or folder to read. A relative one starts at the folder of the config that is read."""
 
 
 class Duration(Spec):
     """A length of training, in epochs (passes over the training split) or in updates."""
 
-    epochs: Positive | None = None
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Passes over the training split; a part of one is allowed."""
-    updates: Count | None = None
+    updates: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """Applications of the optimizer."""
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dnnlab.experiment import contradictions_with_data
-from tests.support import DIGITS, experiment_of, made_up_data
+from tests.support import DIGITS, experiment_of, made_up_data, refusal_of
 
 START = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
 
@@ -72,3 +72,23 @@ def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected:
 def test_the_network_is_built_for_the_data() -> None:
     network = experiment_of(START).network(made_up_data(features=7, classes=3).signature)
     assert network.num_trainable == 7 * 4 + 4 + 4 * 3 + 3
+
+
+def test_settings_without_a_name_change_the_default_choice() -> None:
+    start = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
+    found = experiment_of(start + "optimizer: {lr: 0.5}\n").optimizer
+    assert (found.name, found.lr) == ("sgd", 0.5)
+    assert refusal_of(start + "optimizer: {beta1: 0.5}\n") == [
+        "3:1 optimizer needs a name: one of sgd, nadam"
+    ]
+
+
+def test_a_layer_has_no_settings_of_the_whole_net() -> None:
+    start = "data: digits\narchitecture: {name: mlp, hidden: [{units: 4, %s}]}\n"
+    assert "belongs to the top-level normalization" in "".join(
+        refusal_of(start % "normalization: {name: batch, input: true}")
+    )
+    assert "stands after that layer" in "".join(
+        refusal_of(start % "dropout: {rate: 0.1, where: input}")
+    )
+    experiment_of(start % "dropout: {rate: 0.1, where: all}")

@@ -34,6 +34,9 @@ CASES = {
         SELU + "regularization: {dropout: {rate: 0.2, kind: alpha}}",
         SELU + "regularization: {dropout: 0}",
         START + "regularization: {dropout: 0.2}",
+        # Of two layers the first is selu's, and only the top one is dropped.
+        START.replace("hidden: [10, 10]", "hidden: [{units: 9, activation: selu}, 9]")
+        + "regularization: {dropout: {rate: 0.2, where: {top: 1}}}",
     ),
     "selu_without_l2": (
         (SELU + "regularization: {l2: 1e-4}", "regularization.l2"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from dnnlab.choices.activations import Activation
 from dnnlab.choices.datasets import Signature
@@ -57,6 +57,17 @@ class DenseLayer(Spec):
     """This layer's own max_norm; null for the experiment's."""
     use_bias: bool | None = None
     """This layer's own use_bias; null for the architecture's."""
+
+    @model_validator(mode="after")
+    def _only_what_a_layer_can_have(self) -> Self:
+        normalization, dropout = self.normalization, self.dropout
+        if isinstance(normalization, BatchNormalization) and normalization.input:
+            raise ValueError(
+                "normalization.input is of the whole net: it belongs to the top-level normalization"
+            )
+        if dropout is not None and dropout.where.layers != "all":
+            raise ValueError("a layer's own dropout stands after that layer; dropout.where cannot")
+        return self
 
 
 class OutputLayer(Spec):

@@ -89,9 +89,12 @@ def describe(words: Words = None, everything: All = False, json: Json = False) -
     dnnlab describe
     dnnlab describe optimizer nadam
     """
+    from dnnlab.errors import ConfigError
     from dnnlab.report import describe as describing
 
     found = describing.find(words) if words else None
+    if everything and (words or json):
+        raise ConfigError("--all", message="--all stands alone: it is everything, in Markdown")
     if json:
         if found is None:
             about = describing.menu_json()
@@ -114,7 +117,7 @@ def describe(words: Words = None, everything: All = False, json: Json = False) -
         typer.echo("next: dnnlab describe optimizer nadam", err=True)
 
 
-def schema(out: SchemaOut = None) -> None:
+def schema(out: SchemaOut = None, json: Json = False) -> None:
     """Print the JSON Schema (draft-07) by which editors complete and check a config.
 
     \b
@@ -129,6 +132,9 @@ def schema(out: SchemaOut = None) -> None:
         return
     with explained(out):
         replace(out, text.encode())
+    if json:
+        typer.echo(json_text.dumps({"schema": 1, "file": str(out)}))
+        return
     typer.echo(f"{out}: begin a config with '# yaml-language-server: $schema={out.name}'")
 
 
@@ -139,7 +145,7 @@ def doctor(runs: Runs = RUNS, json: Json = False) -> None:
     dnnlab doctor
     """
     from dnnlab.methods.doctor import examine
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_checks
 
     checks = examine(runs)
@@ -149,6 +155,6 @@ def doctor(runs: Runs = RUNS, json: Json = False) -> None:
         typer.echo(json_text.dumps({"schema": 1, "ok": healthy, "checks": listed}))
     else:
         show_checks(checks, console())
-        console(stderr=True).print("next: dnnlab train configs/digits.yaml")
+        say("next: dnnlab train configs/digits.yaml")
     if not healthy:
         raise typer.Exit(6)

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from dnnlab.cli.options import LAST, RUNS, ConfigFile, Device, Json, Run, Runs, Set, Which
+from dnnlab.cli.options import (
+    LAST,
+    RUNS,
+    ConfigFile,
+    Device,
+    Json,
+    Run,
+    Runs,
+    Set,
+    Which,
+    short_name,
+)
 
 Split = Annotated[str, typer.Option("--split", metavar="SPLIT", help="train, validation or test.")]
 DataFile = Annotated[
@@ -35,20 +46,22 @@ def evaluate(
     """
     from dnnlab.methods.evaluate import evaluate_split
     from dnnlab.methods.trained import load_trained
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import console, note, say
     from dnnlab.report.tables import show_metrics
 
-    path = _find(run, runs)
-    result = evaluate_split(load_trained(path, which=which, device=device), _split(split))
+    wanted, path = _split(split), _find(run, runs)
+    trained = load_trained(path, which=which, device=device)
+    for text in trained.notes:
+        note(text)
+    result = evaluate_split(trained, wanted)
     if json:
         from dnnlab.runs.records import to_json
 
         typer.echo(to_json(result))
         return
     show_metrics(result, console())
-    progress = console(stderr=True)
-    progress.print(f"{path}, weights of update {result['step']:,}")
-    progress.print(f"next: dnnlab predict {run} --split {split} --out predictions.csv")
+    say(f"{path}, weights of update {result['step']:,}")
+    say(f"next: dnnlab predict {short_name(path)} --split {split} --out predictions.csv")
 
 
 def predict(
@@ -69,14 +82,15 @@ def predict(
     """
     from dnnlab.methods.predict import predict_file, predict_split
     from dnnlab.methods.trained import load_trained
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import note, say
 
-    _check_ending(out)
-    path, progress = _find(run, runs), console(stderr=True)
+    wanted = _split(split)
+    _check_out(out, json=json)
+    path = _find(run, runs)
     trained = load_trained(path, which=which, device=device)
-    found = predict_split(trained, _split(split)) if data is None else predict_file(trained, data)
-    for note in found.notes:
-        progress.print(f"[yellow]note:[/] {note}")
+    found = predict_split(trained, wanted) if data is None else predict_file(trained, data)
+    for text in (*trained.notes, *found.notes):
+        note(text)
     if str(out) == "-":
         typer.echo(found.to_csv(), nl=False)
         return
@@ -86,7 +100,7 @@ def predict(
         typer.echo(json_text.dumps(about))
         return
     typer.echo(f"{out}: {len(found):,} predictions")
-    progress.print("next: dnnlab runs")
+    say("next: dnnlab runs")
 
 
 def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
@@ -101,17 +115,17 @@ def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
     if json:
         typer.echo(json_text.dumps({"schema": 1, "runs": found}))
         return
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_runs
 
     if not found:
         typer.echo(f"no runs in {runs}")
-        console(stderr=True).print("next: dnnlab train configs/digits.yaml")
+        say("next: dnnlab train configs/digits.yaml")
         return
     show_runs(found, console())
     stopped = found[-1]["state"] in ("interrupted", "killed", "failed")
     verb = "resume" if stopped else "evaluate"
-    console(stderr=True).print(f"next: dnnlab {verb} {found[-1]['run']}")
+    say(f"next: dnnlab {verb} {short_name(Path(found[-1]['path']))}")
 
 
 def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None:  # noqa: B006
@@ -127,11 +141,11 @@ def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None: 
     if json:
         typer.echo(json_text.dumps(found.to_json()))
         return
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_summary
 
     show_summary(found, console())
-    console(stderr=True).print(f"next: dnnlab train {config} --dry-run")
+    say(f"next: dnnlab train {config} --dry-run")
 
 
 def _find(run: str, runs: Path) -> Path:
@@ -152,9 +166,13 @@ def _split(word: str) -> str:
     return word
 
 
-def _check_ending(out: Path) -> None:
+def _check_out(out: Path, *, json: bool) -> None:
     from dnnlab.errors import ConfigError
 
+    if str(out) == "-" and json:
+        raise ConfigError(
+            "--out", message="--out - prints the table on stdout, where --json prints"
+        )
     if str(out) != "-" and out.suffix not in (".csv", ".npz"):
         raise ConfigError("--out", message=f"--out {out}: the ending is not .csv or .npz")
 

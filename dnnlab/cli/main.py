@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -64,6 +65,9 @@ def main() -> None:
     """Runs the command line and exits: 0 done, 1 our bug, 2 usage or config, 3 data, 4 run folder,
     5 diverged, 6 machine, 130 or 143 stopped.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a curve is no reason to fail in ASCII
     try:
         app(prog_name="dnnlab")
     except DnnlabError as error:

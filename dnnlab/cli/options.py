@@ -49,3 +49,8 @@ def with_shortcuts(options: list[str], seed: int | None, device: str | None) -> 
     if device is not None:
         extra.append(f"training.device={device}")
     return [*options, *extra]
+
+
+def short_name(path: Path) -> str:
+    """Returns how one names a run on the command line: its name alone in the usual folder."""
+    return path.name if path.parent == RUNS else str(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +19,7 @@ from dnnlab.cli.options import (
     Runs,
     Seed,
     Set,
+    short_name,
     with_shortcuts,
 )
 
@@ -52,22 +52,24 @@ def train(
     dnnlab train configs/selu100.yaml --set optimizer.lr=3e-3 --seed 7
     """
     from dnnlab.config.read import read
-    from dnnlab.report.screen import console, show_warnings
+    from dnnlab.report.screen import console, say, show_warnings
 
     settings = read(config, with_shortcuts(options, seed, device))
-    progress = console(stderr=True)
     if not quiet:
         show_warnings(settings.warnings(), sys.stderr)
     if dry_run:
         from dnnlab.methods.summary import preview
         from dnnlab.report.training import show_preview
+        from dnnlab.runs.names import check_name
 
+        if name is not None:
+            check_name(name, runs)
         cost = preview(settings)
         if json:
             typer.echo(json_text.dumps(cost.to_json()))
         else:
             show_preview(cost, console())
-            progress.print(f"nothing was written. next: dnnlab train {config}")
+            say(f"nothing was written. next: dnnlab train {config}")
         return
     from dnnlab.methods.train import start
 
@@ -87,30 +89,29 @@ def resume(
     dnnlab resume @last
     """
     from dnnlab.methods.train import resume as reopen
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import note, say
     from dnnlab.runs.names import find
 
     path = find(run, runs)
     training = reopen(path, device=device)
     if not quiet:
-        out = console(stderr=True)
-        out.print(f"{path}: going on at update {training.session.state.step:,}")
-        for note in training.notes:
-            out.print(f"[yellow]note:[/] {note}")
+        say(f"{path}: going on at update {training.session.state.step:,}")
+        for text in training.notes:
+            note(text)
     _run(training, json=json, quiet=quiet)
 
 
 def _run(training: Training, *, json: bool, quiet: bool) -> None:
     from dnnlab.cli.signals import stoppable
     from dnnlab.methods.train import Interrupted
-    from dnnlab.report.screen import console
+    from dnnlab.report.screen import console, say
     from dnnlab.report.training import show_header, show_result, watch
     from dnnlab.runs.records import read_json
 
     path, progress = training.folder.path, console(stderr=True)
     if not quiet:
         show_header(training.session, progress)
-        progress.print(f"run: {path}\n")
+        say(f"run: {path}\n")
     with stoppable() as stop:
         stop.if_at_once = f"what was saved before is whole. resume: dnnlab resume {path}"
         steps = training.carry_on(stop)
@@ -121,8 +122,8 @@ def _run(training: Training, *, json: bool, quiet: bool) -> None:
             else:
                 watch(steps, training.session, progress)
         except Interrupted as error:
-            progress.print(f"interrupted at update {error.step:,}, saved.")
-            progress.print(f"resume: dnnlab resume {path}")
+            say(f"interrupted at update {error.step:,}, saved.")
+            say(f"resume: dnnlab resume {path}")
             raise typer.Exit(stop.exit_code) from None
     result = read_json(path / "result.json")
     if json:
@@ -131,9 +132,4 @@ def _run(training: Training, *, json: bool, quiet: bool) -> None:
     show_result(result, training.folder.rows(), console())
     typer.echo(f"\nrun: {path}")
     if not quiet:
-        progress.print(f"next: dnnlab evaluate {_short(path)}")
-
-
-def _short(path: Path) -> str:
-    """Returns how one names a run that lies in the usual folder."""
-    return path.name if path.parent == RUNS else str(path)
+        say(f"next: dnnlab evaluate {short_name(path)}")

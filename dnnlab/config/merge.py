@@ -31,7 +31,8 @@ def _lay(
         old = below.get(key)
         if isinstance(value, dict) and isinstance(old, str) and "name" not in value:
             old = {"name": old}
-            result.values[(*here, "name")] = result.values[here]
+            if here in result.values:  # what a --set wrote inside has no place of its own
+                result.values[(*here, "name")] = result.values[here]
         if isinstance(value, dict) and isinstance(old, dict) and not _other_choice(old, value):
             below[key] = dict(old)
             _take_places(here, result, upper, deep=False)

@@ -119,7 +119,8 @@ def _placed(finding: Finding, document: Document) -> Problem:
 
 def _more(error: ValidationError) -> str:
     """Returns the command that explains what was wrong, for the first problem in a family."""
-    for details in error.errors(include_url=False, include_context=False, include_input=True):
-        if details["loc"]:
-            return f"dnnlab describe {details['loc'][0]}"
-    return ""
+    for details in error.errors(include_url=False, include_context=False, include_input=False):
+        key = details["loc"][0] if details["loc"] else ""
+        if key in Experiment.model_fields:
+            return f"dnnlab describe {'metric' if key == 'metrics' else key}"
+    return "dnnlab describe"

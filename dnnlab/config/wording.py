@@ -102,8 +102,8 @@ def _hint(kind: str, value: Any) -> str:
 def _unknown_choice(context: dict[str, Any], given: Any) -> str:
     names = context["names"]
     near = nearest(str(given), names)
-    hint = f"did you mean {near!r}? " if near else ""
-    return f"unknown {context['family']} {shown(given)}; {hint}({_one_of(names)})"
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"unknown {context['family']} {shown(given)}{hint} ({_one_of(names)})"
 
 
 def _unknown_key(path: Path, data: Any) -> str:

@@ -10,7 +10,7 @@ from dnnlab.plan import Plan
 from dnnlab.training.data import Data, prepare
 from dnnlab.training.eager import EagerEngine
 from dnnlab.training.engine import Engine
-from dnnlab.training.machine import Machine, pick_device, pick_threads, settle
+from dnnlab.training.machine import Machine, memory_of, pick_device, pick_threads, settle
 from dnnlab.training.precision import weights_dtype
 from dnnlab.training.state import State
 
@@ -44,9 +44,10 @@ def assemble(config: Config, data: Data | None = None) -> Session:
     settled = training.model_copy(update={"device": str(device), "threads": threads})
     experiment = experiment.model_copy(update={"training": settled})
     dtype = weights_dtype(training.precision)
-    state = State.fresh(
-        network, experiment.optimizer, seed=training.seed, device=device, dtype=dtype
-    )
-    data = data.to(device, dtype)
-    engine = EagerEngine(experiment, plan, state, data.train)
+    with memory_of(device):
+        state = State.fresh(
+            network, experiment.optimizer, seed=training.seed, device=device, dtype=dtype
+        )
+        data = data.to(device, dtype)
+        engine = EagerEngine(experiment, plan, state, data.train)
     return Session(experiment, plan, machine, data, state, engine)

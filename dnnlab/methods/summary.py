@@ -12,10 +12,13 @@ from torch import nn
 
 from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import Config
+from dnnlab.errors import DivergedError
 from dnnlab.kernels.network import Network
-from dnnlab.methods.session import assemble
+from dnnlab.methods.session import Session, assemble
+from dnnlab.methods.train import CALMER
 from dnnlab.runs.checkpoints import KEPT
 from dnnlab.training.data import prepare
+from dnnlab.training.machine import memory_of
 
 TIMED_SECONDS = 1.0
 """How long a dry run applies updates to learn their speed."""
@@ -124,13 +127,16 @@ class Preview:
 
 
 def preview(config: Config) -> Preview:
-    """Does all that a training does before its first epoch, times updates, and writes nothing."""
+    """Does all that a training does before its first epoch, times updates, and writes nothing.
+
+    Raises DivergedError if these are not finite already.
+    """
     session = assemble(config)
     state, plan = session.state, session.plan
-    session.engine.advance(min(3, plan.total_updates))
+    _advance(session, min(3, plan.total_updates))
     started, first = time.monotonic(), state.step
     while state.step < plan.total_updates and time.monotonic() - started < TIMED_SECONDS:
-        session.engine.advance(min(plan.total_updates, state.step + 10))
+        _advance(session, min(plan.total_updates, state.step + 10))
     each = (time.monotonic() - started) / max(1, state.step - first)
     network = state.network
     weight_bytes = state.weights.element_size()
@@ -155,3 +161,10 @@ def preview(config: Config) -> Preview:
         disk_bytes=(KEPT + 1) * checkpoint,
         seconds=math.ceil(each * plan.total_updates * 10) / 10,
     )
+
+
+def _advance(session: Session, until: int) -> None:
+    with memory_of(session.machine.device):
+        stretch = session.engine.advance(until)
+    if stretch.failure is not None:
+        raise DivergedError(str(stretch.failure), remedy=CALMER)

@@ -13,13 +13,17 @@ from dnnlab.config.write import to_yaml
 from dnnlab.errors import DataError, DivergedError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.session import Session, assemble
+from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import Origin, RunFolder, check_schema
 from dnnlab.runs.names import check_name
 from dnnlab.runs.records import read_json
 from dnnlab.training.evaluation import evaluate
 from dnnlab.training.loop import NonFinite, Progress, fit
-from dnnlab.training.machine import Machine
+from dnnlab.training.machine import Machine, memory_of
 from dnnlab.training.state import State
+
+CALMER = "a lower optimizer.lr, or gradient_clipping: {norm: 1.0}"
+"""What helps against numbers that are not finite."""
 
 
 class Interrupted(Exception):
@@ -98,7 +102,8 @@ class Training:
         steps = fit(session.experiment, session.plan, session.state, session.data, session.engine)
         while True:
             started = time.monotonic()
-            progress = next(steps, None)
+            with memory_of(session.machine.device):
+                progress = next(steps, None)
             if progress is None:
                 return
             self.seconds.evaluation += progress.evaluation_seconds
@@ -149,13 +154,9 @@ class Training:
         }
         self.folder.event("diverged", step=failure.update, **evidence)
         self.folder.status("diverged", failure.update)
-        saved = f"; the last good checkpoint is in {path / 'checkpoints'}"
-        norms = ", ".join(f"{norm:.3g}" for norm in failure.gradient_norms[-3:])
-        return DivergedError(
-            f"update {failure.update}: {failure.what} is not finite "
-            f"(lr {failure.lr:g}; gradient norms before it: {norms or 'none'}){saved}",
-            remedy="a lower optimizer.lr, or gradient_clipping: {norm: 1.0}",
-        )
+        saved = checkpoints.steps(path / "checkpoints")
+        kept = f"the last good checkpoint is of update {saved[-1]}" if saved else "none was saved"
+        return DivergedError(f"{failure}; {kept}", remedy=CALMER)
 
 
 def kept_network(experiment: Experiment, state: State) -> dict[str, Any]:
@@ -191,6 +192,7 @@ def resume(path: Path, *, device: str | None = None) -> Training:
     Raises RunError if it is in use, finished or damaged, DataError if its data have changed.
     """
     check_schema(path)
+    _same_config(path, read(path / "config.yaml").experiment)
     elsewhere = [] if device is None else [f"training.device={device}"]
     config = read(path / "config.yaml", elsewhere)
     if (path / "result.json").exists():
@@ -201,7 +203,8 @@ def resume(path: Path, *, device: str | None = None) -> Training:
         session = assemble(config)
         _same_data(path, session)
         notes = _other_machine(path, session.machine)
-        newest = folder.load()
+        newest, damaged = folder.load()
+        notes += damage(damaged, newest.step if newest else None)
         if newest is None:
             notes.append("it was stopped before its first checkpoint: it begins again at update 0")
         else:
@@ -220,6 +223,24 @@ def resume(path: Path, *, device: str | None = None) -> Training:
     return Training(session, folder, seconds, notes)
 
 
+def damage(damaged: dict[int, str], used: int | None) -> tuple[str, ...]:
+    """Returns what to say of checkpoints that could not be used."""
+    instead = "no other is there" if used is None else f"that of update {used} is used"
+    return tuple(
+        f"the checkpoint of update {step} is damaged ({reason}); {instead}"
+        for step, reason in damaged.items()
+    )
+
+
+def _same_config(path: Path, experiment: Experiment) -> None:
+    began_with = check_schema(path).get("config_hash")
+    if began_with != experiment.digest():
+        raise RunError(
+            f"{path / 'config.yaml'} was changed since the run began",
+            remedy=f"restore it, or train anew: dnnlab train {path / 'config.yaml'}",
+        )
+
+
 def _same_data(path: Path, session: Session) -> None:
     before = read_json(path / "data.json").get("fingerprint")
     if before != session.data.fingerprint:
@@ -233,7 +254,7 @@ def _same_data(path: Path, session: Session) -> None:
 def _other_machine(path: Path, machine: Machine) -> list[str]:
     """Returns what differs from the machine the run began on, if bits may depend on it."""
     before, now = read_json(path / "environment.json"), machine.describe()
-    keys = ("torch", "device", "device_name", "threads")
+    keys = ("dnnlab", "torch", "numpy", "device", "device_name", "threads")
     changed = [
         f"{key} {before.get(key)} -> {now[key]}" for key in keys if before.get(key) != now[key]
     ]

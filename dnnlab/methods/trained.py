@@ -9,9 +9,9 @@ import torch
 
 from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import read
-from dnnlab.errors import MachineError, RunError
+from dnnlab.errors import ConfigError, MachineError, RunError
 from dnnlab.experiment import Experiment
-from dnnlab.methods.train import kept_network
+from dnnlab.methods.train import damage, kept_network
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import check_schema
 from dnnlab.runs.records import read_json
@@ -24,6 +24,9 @@ from dnnlab.training.state import State
 @dataclass(frozen=True)
 class Trained:
     """A net with its trained weights, and how inputs are prepared for it."""
+
+    notes: tuple[str, ...]
+    """What a person should know of how it was loaded."""
 
     path: Path
     experiment: Experiment
@@ -53,11 +56,21 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     `device` is the one it was trained on unless given, or what there is where that is missing.
     Works while the run is being written. Raises RunError if there is no such checkpoint.
     """
+    if which not in ("kept", "best", "last") and not which.isdecimal():
+        raise ConfigError(
+            "--checkpoint", message=f"--checkpoint {which}: not kept, best, last or a step"
+        )
     check_schema(path)
     experiment = read(path / "config.yaml").experiment
     saved = read_json(path / "data.json")
-    outputs = len(saved["class_names"]) or 1
-    signature = Signature(tuple(saved["input_shape"]), outputs, saved["task"])
+    try:
+        scaling = Scaling.from_json(saved["scaling"])
+        class_names, columns = tuple(saved["class_names"]), tuple(saved["columns"])
+        shape, task = tuple(saved["input_shape"]), saved["task"]
+        fingerprint = str(saved["fingerprint"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path / 'data.json'} is not as dnnlab wrote it: {error!r}") from error
+    signature = Signature(shape, len(class_names) or 1, task)
     network = experiment.network(signature)
     training = experiment.training
     where = _place(device, training.device)
@@ -69,19 +82,20 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
         device=where,
         dtype=weights_dtype(training.precision),
     )
-    checkpoint = _checkpoint(path, which)
+    checkpoint, notes = _checkpoint(path, which)
     state.load(checkpoint.tensors, checkpoint.state["state"])
     step = _choose(state, experiment, which)
     return Trained(
+        notes=notes,
         path=path,
         experiment=experiment,
         state=state,
         step=step,
         signature=signature,
-        scaling=Scaling.from_json(saved["scaling"]),
-        class_names=tuple(saved["class_names"]),
-        columns=tuple(saved["columns"]),
-        fingerprint=str(saved["fingerprint"]),
+        scaling=scaling,
+        class_names=class_names,
+        columns=columns,
+        fingerprint=fingerprint,
     )
 
 
@@ -94,18 +108,18 @@ def _place(wanted: str | None, trained_on: str) -> torch.device:
         return pick_device("auto")
 
 
-def _checkpoint(path: Path, which: str) -> checkpoints.Checkpoint:
+def _checkpoint(path: Path, which: str) -> tuple[checkpoints.Checkpoint, tuple[str, ...]]:
     folder = path / "checkpoints"
     if which.isdecimal():
         known = checkpoints.steps(folder)
         if int(which) not in known:
             listed = ", ".join(map(str, known)) or "none"
             raise RunError(f"{path} has no checkpoint of step {which}; it has {listed}")
-        return checkpoints.load(folder, int(which))
-    newest, _ = checkpoints.load_newest(folder)
+        return checkpoints.load(folder, int(which)), ()
+    newest, damaged = checkpoints.load_newest(folder)
     if newest is None:
         raise RunError(f"{path} has no checkpoint yet", remedy=f"dnnlab resume {path}")
-    return newest
+    return newest, damage(damaged, newest.step)
 
 
 def _choose(state: State, experiment: Experiment, which: str) -> int:

@@ -233,6 +233,8 @@ def find(words: list[str]) -> type[Spec] | str:
 
     subject = "describe " + " ".join(words)
     word, *rest = words
+    if len(rest) > (0 if word in groups() else 1):
+        raise ConfigError(subject, message=f"'{words[-1]}' is one word too many")
     known = [*FAMILIES, *groups()]
     if word not in known:
         found = [family for family in FAMILIES if word in members(family)]

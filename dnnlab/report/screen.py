@@ -43,6 +43,16 @@ def table(*columns: str) -> Table:
     return result
 
 
+def say(text: str) -> None:
+    """Prints a line to stderr, just as it is."""
+    print(text, file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Prints to stderr something worth knowing."""
+    say(f"{_painted('note:', YELLOW, sys.stderr)} {text}")
+
+
 def show_error(error: DnnlabError) -> None:
     """Prints to stderr what went wrong, where, and what to do: one screen, no traceback."""
     lines = [f"{_painted('error:', RED, sys.stderr)} {error.message}"]
@@ -55,7 +65,7 @@ def show_error(error: DnnlabError) -> None:
         remedy = f"nothing was written. {remedy}".rstrip()
     if remedy:
         lines.append(remedy)
-    print("\n".join(lines), file=sys.stderr)
+    say("\n".join(lines))
 
 
 def show_warnings(warnings: list[Problem], stream: TextIO) -> None:

@@ -103,15 +103,15 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns what the system says about a path into an error that says what to do."""
+def explained(path: Path, *, remedy: str = "") -> Iterator[None]:
+    """Turns what the system says about a path into an error; `remedy` is for lack of permission."""
     try:
         yield
     except OSError as error:
-        raise _refusal(error, path) from error
+        raise _refusal(error, path, remedy) from error
 
 
-def _refusal(error: OSError, path: Path) -> DnnlabError:
+def _refusal(error: OSError, path: Path, remedy: str) -> DnnlabError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         free = shutil.disk_usage(path if path.exists() else path.parent).free
         return MachineError(
@@ -119,7 +119,5 @@ def _refusal(error: OSError, path: Path) -> DnnlabError:
             remedy="make room, then resume the run; what was saved before is whole",
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return RunError(
-            f"{path} cannot be written: {error.strerror}", remedy="--runs DIR names another folder"
-        )
+        return RunError(f"{path} cannot be written: {error.strerror}", remedy=remedy)
     return MachineError(f"{path}: {error.strerror or error}")

@@ -25,7 +25,7 @@ import filelock
 
 from dnnlab.errors import RunError
 from dnnlab.runs import checkpoints, disk
-from dnnlab.runs.names import as_name
+from dnnlab.runs.names import as_name, taken
 from dnnlab.runs.records import effective, read_json, read_rows, row_of, to_json
 from dnnlab.training.loop import Record
 from dnnlab.training.state import State
@@ -64,7 +64,7 @@ class RunFolder:
 
         Raises RunError if a run of that name exists or the folder cannot be written.
         """
-        with disk.explained(runs):
+        with disk.explained(runs, remedy="--runs DIR names another folder"):
             runs.mkdir(parents=True, exist_ok=True)
             path = _claim(runs, name, as_name(stem))
             try:
@@ -110,14 +110,14 @@ class RunFolder:
             checkpoints.remove_debris(run.checkpoints)
         return run
 
-    def load(self) -> checkpoints.Checkpoint | None:
-        """Returns the newest whole checkpoint, or None; damaged ones are set aside and noted."""
+    def load(self) -> tuple[checkpoints.Checkpoint | None, dict[int, str]]:
+        """Returns the newest whole checkpoint, if any, and why newer ones were set aside."""
         newest, damaged = checkpoints.load_newest(self.checkpoints)
         with disk.explained(self.path):
             for step, reason in damaged.items():
                 checkpoints.set_aside(self.checkpoints, step)
                 self.event("damaged", step=step, reason=reason)
-        return newest
+        return newest, damaged
 
     def record(self, record: Record, seconds: float) -> None:
         """Writes a row of measurement; it is durable after the next save."""
@@ -175,6 +175,9 @@ def check_schema(path: Path) -> dict[str, Any]:
             f"{path} has schema {about.get('schema')}; this dnnlab reads {SCHEMA}",
             remedy="use the dnnlab that wrote it",
         )
+    for name in ("config.yaml", "data.json", "environment.json", "checkpoints"):
+        if not (path / name).exists():
+            raise RunError(f"{path} is no whole run: {name} is missing")
     return about
 
 
@@ -183,13 +186,10 @@ def _claim(runs: Path, name: str | None, stem: str) -> Path:
         try:
             disk.make_folder(runs / name)
         except FileExistsError:
-            raise RunError(
-                f"there is a run '{name}' in {runs} already",
-                remedy=f"dnnlab resume {name}, or give another --name",
-            ) from None
+            raise taken(name, runs) from None
         return runs / name
-    taken = [path.name.rpartition("-")[2] for path in runs.glob(f"{stem}-*")]
-    number = max((int(end) for end in taken if end.isdecimal()), default=0) + 1
+    numbers = [path.name.rpartition("-")[2] for path in runs.glob(f"{stem}-*")]
+    number = max((int(end) for end in numbers if end.isdecimal()), default=0) + 1
     while True:
         try:
             disk.make_folder(runs / f"{stem}-{number:04d}")

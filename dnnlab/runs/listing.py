@@ -23,19 +23,18 @@ def _entry(path: Path) -> dict[str, Any]:
     try:
         entry["created"] = read_json(path / "run.json").get("created")
         status = read_json(path / "status.json")
-        entry["state"], entry["step"] = _state(status), status.get("step", 0)
+        entry["state"], entry["step"] = _state(status), int(status["step"])
         if status.get("state") == "finished":
             result = read_json(path / "result.json")
             entry["test"], entry["best"] = result["metrics"]["test"], result["best"]
             entry["seconds"] = result["seconds"]["total"]
-            return entry
-    except (RunError, KeyError, TypeError) as error:
+        elif rows := effective(read_rows(path / "metrics.jsonl")):
+            entry["step"] = max(entry["step"], rows[-1]["step"])
+            entry["seconds"] = rows[-1]["seconds"]
+    except RunError as error:
         entry["state"] = f"unreadable: {error}"
-        return entry
-    rows = effective(read_rows(path / "metrics.jsonl"))
-    if rows:
-        entry["step"] = max(entry["step"], rows[-1].get("step", 0))
-        entry["seconds"] = rows[-1].get("seconds")
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        entry["state"] = f"unreadable: {error!r}"
     return entry
 
 

@@ -12,8 +12,10 @@ RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 LAST = "@last"
 
 
-def check_name(name: str) -> str:
-    """Returns the name. Raises ConfigError with the rule if it is not one."""
+def check_name(name: str, runs: Path | None = None) -> str:
+    """Returns the name. Raises ConfigError with the rule if it is none, RunError if it is taken in
+    the folder `runs`.
+    """
     if not NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
         shown = name if len(name) <= 40 else f"{name[:40]}..."
         raise ConfigError(
@@ -21,7 +23,17 @@ def check_name(name: str) -> str:
             message=f"--name {shown!r}: a run's name has 1 to 100 letters, digits, '.', '_' or "
             "'-', begins with a letter or digit, and is no device name of Windows",
         )
+    if runs is not None and (runs / name).exists():
+        raise taken(name, runs)
     return name
+
+
+def taken(name: str, runs: Path) -> RunError:
+    """Returns the refusal of a name that another run has."""
+    return RunError(
+        f"there is a run '{name}' in {runs} already",
+        remedy=f"dnnlab resume {name}, or give another --name",
+    )
 
 
 def as_name(text: str) -> str:

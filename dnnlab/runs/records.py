@@ -65,7 +65,9 @@ def parse_json(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads every whole line; one torn by a kill, at the end or amid, is passed over."""
+    """Reads every whole line; one torn by a kill, at the end or amid, is passed over. So is a row
+    without a step: dnnlab writes none.
+    """
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
@@ -76,7 +78,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict):
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
             rows.append(row)
     return rows
 

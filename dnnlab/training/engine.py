@@ -19,6 +19,14 @@ class Failure:
     rows: list[int]
     """The rows of the training split in the failing batch."""
 
+    def __str__(self) -> str:
+        """What happened, in a sentence."""
+        norms = ", ".join(f"{norm:.3g}" for norm in self.gradient_norms[-3:]) or "none"
+        return (
+            f"update {self.update}: {self.what} is not finite "
+            f"(lr {self.lr:g}; gradient norms before it: {norms})"
+        )
+
 
 @dataclass
 class Stretch:

@@ -7,13 +7,16 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from dnnlab.errors import MachineError
+from dnnlab.errors import ConfigError, MachineError
 from dnnlab.kernels.network import Network
+from dnnlab.spec import device_word
 
 PRODUCT_PER_THREAD = 4_000_000
 """Multiplications of one matrix product that are worth a thread of their own: about 60 µs of one
@@ -59,7 +62,13 @@ def usable_cores() -> int:
 
 
 def pick_device(wanted: str) -> torch.device:
-    """Returns the device that a config asks for. Raises MachineError if there is none such."""
+    """Returns the device of that name. Raises ConfigError if the word names none, MachineError if
+    there is none such here.
+    """
+    try:
+        device_word(wanted)
+    except ValueError as error:
+        raise ConfigError("--device", message=f"--device {error}") from None
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "auto":
         return torch.device("cuda", 0) if count else torch.device("cpu")
@@ -106,6 +115,21 @@ def settle(device: torch.device, threads: int) -> Machine:
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True)
     return Machine(device, threads)
+
+
+@contextmanager
+def memory_of(device: torch.device) -> Iterator[None]:
+    """Turns what torch says when memory runs out into a MachineError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not known and "allocate memory" not in str(error):
+            raise
+        raise MachineError(
+            f"the memory of {device} is too small for this training",
+            remedy="a smaller net or training.batch_size; train --dry-run says how much is needed",
+        ) from error
 
 
 def _keep_freed_memory() -> None:

@@ -80,3 +80,4 @@ def test_performance_has_a_floor_and_takes_no_nan_for_better() -> None:
     for step in range(2, 6):
         plateau = schedule.observe(plateau, math.inf, step=step, per_epoch=10)
     assert (plateau.factor, plateau.best) == (0.3, 1.0)
+    assert schedule.observe(Plateau(), math.inf, step=1, per_epoch=10).best is None

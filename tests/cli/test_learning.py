@@ -64,6 +64,9 @@ def test_describe(cli: Cli) -> None:
     assert cli("describe", "optimizer", "sgd").out.startswith("Stochastic gradient descent")
     assert cli("describe", "--all").out.startswith("# Reference")
     assert cli("describe", "optimizr").code == 2
+    assert cli("describe", "optimizer", "nadam", "bogus").code == 2
+    assert cli("describe", "training", "bogus").code == 2
+    assert cli("describe", "--all", "--json").code == 2
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_evaluate(cli: Cli, run: Path) -> None:
     assert said.err.splitlines() == [
         "@last is runs/done",
         "runs/done, weights of update 12",
-        "next: dnnlab predict @last --split test --out predictions.csv",
+        "next: dnnlab predict done --split test --out predictions.csv",
     ]
 
 
@@ -106,3 +106,30 @@ def test_summary(cli: Cli, tmp_path: Path) -> None:
     assert said.err == "next: dnnlab train tiny.yaml --dry-run\n"
     found = json.loads(cli("summary", "tiny.yaml", "--set", "architecture.hidden=[]", "--json").out)
     assert found["parameters"]["total"] == 650
+
+
+def test_what_a_word_cannot_do_is_refused_first(cli: Cli, run: Path) -> None:
+    assert cli("evaluate", "--checkpoint", "lsat").code == 2
+    assert cli("evaluate", "--device", "mps").code == 2
+    assert cli("predict", "--out", "-", "--json").code == 2
+    assert cli("predict", "--split", "tset").code == 2
+
+
+def test_the_next_command_finds_a_run_that_lies_elsewhere(cli: Cli, run: Path) -> None:
+    Path("r[x").mkdir()
+    Path("runs").rename("r[x/]")
+    said = cli("evaluate", "done", "--runs", "r[x/]")
+    assert said.code == 0
+    assert "next: dnnlab predict r[x/]/done --split test" in said.err
+    assert "next: dnnlab evaluate r[x/]/done" in cli("runs", "--runs", "r[x/]").err
+
+
+def test_one_broken_run_does_not_hide_the_others(cli: Cli, run: Path) -> None:
+    broken = Path("runs/broken")
+    broken.mkdir()
+    (broken / "run.json").write_text("{}")
+    (broken / "status.json").write_text('{"state": "running", "step": "abc"}')
+    entries = {entry["run"]: entry for entry in json.loads(cli("runs", "--json").out)["runs"]}
+    assert entries["done"]["state"] == "finished"
+    assert entries["broken"]["state"].startswith("unreadable: ")
+    assert cli("runs").code == 0

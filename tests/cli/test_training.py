@@ -129,3 +129,16 @@ def test_resume_without_a_run(cli: Cli) -> None:
     said = cli("resume")
     assert said.code == 4
     assert said.err == "error: there is no run in runs\nsee: dnnlab train configs/digits.yaml\n"
+
+
+def test_a_dry_run_checks_the_name_too(cli: Cli, config: str) -> None:
+    assert cli("train", config, "--dry-run", "--name", "a b/c").code == 2
+    assert cli("train", config, "--name", "mine", "--quiet").code == 0
+    assert cli("train", config, "--dry-run", "--name", "mine").code == 4
+
+
+def test_brackets_in_a_path_are_brackets(cli: Cli, config: str) -> None:
+    said = cli("train", config, "--runs", "r[/x]")
+    assert said.code == 0
+    assert "run: r[/x]/tiny-digits-0001" in said.out
+    assert "run: r[/x]/tiny-digits-0001" in said.err

@@ -17,7 +17,8 @@ from dnnlab.kernels.optimizers import nadam_, sgd_
 UPDATES = 25
 CURVATURE = torch.linspace(0.1, 4.0, 7, dtype=torch.float64)
 RATES = [0.01 + 0.04 * math.sin(0.3 * t) ** 2 for t in range(UPDATES)]
-MOMENTA = [0.95 - 0.1 * math.sin(0.2 * t) for t in range(UPDATES)]
+MOMENTA = [0.0 if t in (0, 9) else 0.95 - 0.1 * math.sin(0.2 * t) for t in range(UPDATES)]
+"""As a schedule may have it: moving, and 0 now and then."""
 
 
 def gradient(weights: Tensor) -> Tensor:

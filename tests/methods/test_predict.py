@@ -153,3 +153,18 @@ def test_npz() -> None:
         np.testing.assert_array_equal(archive["outputs"], outputs)
         np.testing.assert_array_equal(archive["prediction"], [1, 0])
         assert list(archive["class_names"]) == ["cat", "dog"]
+
+
+def test_gaps_in_new_rows_are_treated_as_in_training(tmp_path: Path) -> None:
+    trained = table_net(tmp_path)
+    (tmp_path / "new.csv").write_text("a,b,colour\n1,,red\n1,2,\n")
+    assert "'b' 1 (first in line 2), 'colour' 1 (first in line 3)" in refused(
+        trained, tmp_path / "new.csv"
+    )
+    filling = finished_run(tmp_path, TABLE, "data.missing=mean", name="filling")
+    assert len(predict_file(load_trained(filling), tmp_path / "new.csv")) == 2
+
+
+def test_a_file_without_examples(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", inputs=np.zeros((0, 8, 8)))
+    assert "holds no example" in refused(digits_net(tmp_path), tmp_path / "x.npz")

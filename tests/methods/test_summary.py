@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dnnlab.config.read import read
+from dnnlab.errors import DivergedError
 from dnnlab.methods.summary import preview, summarize
 from tests.support import DIGITS, config_file
 
@@ -73,3 +74,9 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
     assert found.seconds > 0
     assert found.memory_bytes > 1797 * 64 * 4
     assert found.to_json()["schema"] == 1
+
+
+def test_a_dry_run_that_diverges_says_so(tmp_path: Path) -> None:
+    config = config_file(tmp_path, DIGITS, "optimizer={name: sgd, lr: 1e30}")
+    with pytest.raises(DivergedError, match=r"update \d: .* is not finite"):
+        preview(config)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dnnlab.config.read import read
-from dnnlab.errors import ConfigError, DataError, DivergedError, RunError
+from dnnlab.errors import ConfigError, DataError, DivergedError, MachineError, RunError
 from dnnlab.methods import train
 from dnnlab.methods.train import Interrupted, resume, start
 from dnnlab.runs import checkpoints
@@ -206,6 +206,11 @@ def test_a_run_goes_on_on_another_device_if_it_is_told_to(tmp_path: Path) -> Non
     path = stopped_run(tmp_path)
     saved = (path / "config.yaml").read_text()
     (path / "config.yaml").write_text(saved.replace("device: cpu", "device: cuda:15"))
+    about = read_json(path / "run.json")
+    about["config_hash"] = read(path / "config.yaml").experiment.digest()
+    (path / "run.json").write_text(json.dumps(about))
+    with pytest.raises(MachineError, match="cuda:15"):
+        resume(path)
     training = resume(path, device="cpu")
     training.folder.close()
     assert str(training.session.machine.device) == "cpu"
@@ -240,3 +245,40 @@ def test_the_config_is_saved_as_the_user_wrote_it_too(tmp_path: Path) -> None:
     path = finished_run(tmp_path, text)
     assert (path / "config.source.yaml").read_text() == text
     assert read(path / "config.yaml").experiment.training.epochs.updates == 12
+
+
+def test_a_config_that_was_edited_is_noticed(tmp_path: Path) -> None:
+    path = stopped_run(tmp_path)
+    saved = (path / "config.yaml").read_text()
+    (path / "config.yaml").write_text(saved.replace("lr: 0.01", "lr: 0.5"))
+    with pytest.raises(RunError, match=r"config\.yaml was changed since the run began"):
+        resume(path)
+    (path / "config.yaml").write_text("# a comment changes nothing\n" + saved)
+    resume(path).folder.close()
+
+
+def test_a_damaged_checkpoint_is_said_when_resuming(tmp_path: Path) -> None:
+    config = config_file(tmp_path, DIGITS, "training.checkpoint_every={updates: 2}")
+    training = start(config, runs=tmp_path, name="cut", command=[])
+    state = training.session.state
+    with pytest.raises(Interrupted):
+        for _ in training.carry_on(lambda: state.step >= 6):
+            pass
+    folder = tmp_path / "cut" / "checkpoints"
+    newest = checkpoints.steps(folder)[-1]
+    (checkpoints.folder_of(folder, newest) / "network.safetensors").write_bytes(b"x")
+    training = resume(tmp_path / "cut")
+    training.folder.close()
+    assert training.notes[0].startswith(f"the checkpoint of update {newest} is damaged (")
+    assert training.session.state.step < newest
+
+
+def test_a_net_too_large_for_the_memory_is_the_machines_fault(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="the memory of cpu is too small"):
+        start(
+            config_file(tmp_path, DIGITS, "architecture.hidden=[10000000, 10000000]"),
+            runs=tmp_path / "runs",
+            name=None,
+            command=[],
+        )
+    assert not (tmp_path / "runs").exists()

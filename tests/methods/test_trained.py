@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dnnlab.errors import MachineError, RunError
+from dnnlab.errors import ConfigError, MachineError, RunError
 from dnnlab.methods.trained import load_trained
 from dnnlab.runs import checkpoints
 from dnnlab.runs.records import read_json
@@ -67,3 +67,43 @@ def test_a_net_trained_on_a_device_that_is_not_here_is_loaded_on_what_is(tmp_pat
     assert load_trained(path).device.type in ("cpu", "cuda")
     with pytest.raises(MachineError, match="cuda:15"):
         load_trained(path, device="cuda:15")
+
+
+def test_a_word_that_names_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = finished_run(tmp_path)
+    for word in ("lsat", "Best", "step-12", "-1"):
+        with pytest.raises(ConfigError, match=f"--checkpoint {word}: not kept, best, last"):
+            load_trained(path, which=word)
+
+
+def test_a_device_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='--device "mps" is not auto, cpu, cuda or cuda:1'):
+        load_trained(finished_run(tmp_path), device="mps")
+
+
+def test_a_damaged_checkpoint_is_said(tmp_path: Path) -> None:
+    path = finished_run(tmp_path, WORSENS)
+    whole = load_trained(path)
+    assert whole.notes == ()
+    with (checkpoints.folder_of(path / "checkpoints", 12) / "network.safetensors").open("ab") as f:
+        f.write(b"x")
+    older = load_trained(path)
+    assert older.step == 10
+    (note,) = older.notes
+    assert note.startswith("the checkpoint of update 12 is damaged (")
+    assert note.endswith("that of update 10 is used")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "data.json", "environment.json"])
+def test_a_run_with_a_hole_in_it_is_refused(name: str, tmp_path: Path) -> None:
+    path = finished_run(tmp_path)
+    (path / name).unlink()
+    with pytest.raises(RunError, match=f"is no whole run: {name} is missing"):
+        load_trained(path)
+
+
+def test_data_json_of_another_shape_is_refused(tmp_path: Path) -> None:
+    path = finished_run(tmp_path)
+    (path / "data.json").write_text("{}")
+    with pytest.raises(RunError, match="is not as dnnlab wrote it"):
+        load_trained(path)

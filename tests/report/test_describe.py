@@ -62,7 +62,7 @@ def test_settings_say_kind_bounds_default_and_meaning() -> None:
     ]
     training = {setting.name: setting for setting in settings(Training)}
     assert training["epochs"].default == "10 epochs"
-    assert training["threads"].kind == "whole number >= 1 | auto"
+    assert training["threads"].kind == "whole number >= 1 and <= 1024 | auto"
     assert training["precision"].kind == "float32 | bfloat16 | float16 | float64"
     whole = {setting.name: setting for setting in settings(Experiment)}
     assert whole["data"].default is None

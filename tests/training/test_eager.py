@@ -167,6 +167,7 @@ def test_float16_finds_its_loss_scale(tmp_path: Path) -> None:
     assert stretch.failure is None
     assert session.state.loss_scale.factor == 2.0**39
     assert torch.equal(session.state.weights, before), "an update that overflows is left out"
+    assert (session.state.step, session.state.applied) == (1, 0)
     session.engine.advance(20)
     session.state.loss_scale.factor = 1024.0
     session.state.loss_scale.good = 1999
@@ -230,3 +231,19 @@ def test_cuda_follows_the_cpu(tmp_path: Path) -> None:
     left, right = cpu.engine.advance(20), cuda.engine.advance(20)
     assert right.losses == pytest.approx(left.losses, rel=1e-4)
     assert right.hits == left.hits
+
+
+def test_the_first_update_that_float16_applies_is_an_optimizers_first(tmp_path: Path) -> None:
+    """Nadam's correction for its start counts the updates applied, not those left out before."""
+    nadam = "optimizer: {name: nadam, lr: 1e-3}"
+    skipping = session_of(text(nadam, "float16"), folder=tmp_path)
+    skipping.state.loss_scale.factor = 2.0**40
+    before = skipping.state.weights.clone()
+    while skipping.state.applied == 0:
+        skipping.engine.advance(skipping.state.step + 1)
+    assert skipping.state.step > 3
+    first = (skipping.state.weights - before).abs().max().item()
+    plain = session_of(text(nadam, "float32"), folder=tmp_path)
+    before = plain.state.weights.clone()
+    plain.engine.advance(1)
+    assert first == pytest.approx((plain.state.weights - before).abs().max().item(), rel=0.02)
