@@ -44,6 +44,23 @@ class Network:
         named = set(dict(self.module.named_parameters())) | set(dict(self.module.named_buffers()))
         assert named == set(self.initial), named ^ set(self.initial)
 
+    def straight_line(self) -> Callable[[Tensor], Tensor]:
+        """Returns the forward pass without what `nn.Module.__call__` does for hooks at every layer.
+
+        A call costs 2 µs, which is 2 % of an update of a net of 100 small layers. Hooks are not
+        called; the modules are those of `module`, with whatever state they have when called.
+        """
+        if not isinstance(self.module, nn.Sequential):
+            return self.module.forward
+        forwards = [part.forward for part in self.module]
+
+        def forward(inputs: Tensor) -> Tensor:
+            for part in forwards:
+                inputs = part(inputs)
+            return inputs
+
+        return forward
+
     @property
     def num_trainable(self) -> int:
         """Numbers that the optimizer changes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 
 import torch
@@ -46,6 +47,7 @@ class EagerEngine:
         self.loss = experiment.objective.build()
         self.classifies = experiment.objective.task == "classification"
         self.draws = state.network.draws_random_numbers
+        self.forward = state.network.straight_line()
         self.apply_update = experiment.optimizer.build()
         clipping = experiment.gradient_clipping
         self.clip = clipping.build() if clipping else None
@@ -71,7 +73,7 @@ class EagerEngine:
         batches = [self.order.rows(update) for update in updates]
         losses, norms, predicted = Measured(), Measured(), _Predicted(batches, self.train)
         for update, rows in zip(updates, batches, strict=True):
-            outputs, loss = self._forward(update, rows)
+            outputs, loss = self._forward(self.forward, update, rows)
             self._backward(loss)
             norm = gradients.norm(self.pieces.gradients)
             self._step(update, norm)
@@ -82,14 +84,16 @@ class EagerEngine:
         hits = predicted.hits() if self.classifies else []
         return Stretch(losses.values(), hits, norms.values(), predicted.sizes)
 
-    def _forward(self, update: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _forward(
+        self, network: Callable[[Tensor], Tensor], update: int, rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
         inputs = self.train.inputs.index_select(0, rows)
         targets = self.train.targets.index_select(0, rows)
         if self.draws:
             seed = key(self.experiment.training.seed, "dropout", update)
             seed_default_generator(inputs.device, seed)
         with computing(self.precision, inputs.device):
-            outputs = self.state.network.module(inputs)
+            outputs = network(inputs)
             loss = self.loss(outputs, targets)
         return outputs, loss
 
@@ -178,7 +182,7 @@ class EagerEngine:
         self.state.network.module.train()
 
         def forward() -> Tensor:
-            return self._forward(update, rows)[1]
+            return self._forward(self.state.network.module, update, rows)[1]
 
         what = first_fault(self.state.network.module, forward, self._backward)
         if what is None:
