@@ -32,7 +32,8 @@ def test_the_reference_is_the_codes_own() -> None:
 def test_commands_and_files_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text()
     known = {word for word, _, _ in COMMANDS}
-    for word in re.findall(r"^(?:\$ )?dnnlab ([a-z][a-z-]*)", text, flags=re.MULTILINE):
+    shown = "\n".join(re.findall(r"```.*?```", text, flags=re.DOTALL))
+    for word in re.findall(r"^(?:\$ )?dnnlab ([a-z][a-z-]*)", shown, flags=re.MULTILINE):
         assert word in known, f"{page.name} names a command 'dnnlab {word}'"
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (page.parent / target).exists(), f"{page.name} points at {target}"
