@@ -26,3 +26,22 @@ def test_counts_and_chance() -> None:
     assert network.draws_random_numbers
     plain = Network(nn.Flatten(), {}, ())
     assert not plain.draws_random_numbers
+
+
+def test_the_straight_line_is_the_forward_pass() -> None:
+    stack = nn.Sequential(nn.Linear(3, 4), nn.SELU(), nn.Dropout(0.5), nn.Linear(4, 2))
+    initial: dict[str, Fill] = dict.fromkeys(dict(stack.named_parameters()), zeros)
+    forward = Network(stack, initial, ()).straight_line()
+    inputs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    stack.eval()
+    assert torch.equal(forward(inputs), stack(inputs))
+    with torch.no_grad():
+        stack.get_parameter("0.weight").mul_(2)
+    assert torch.equal(forward(inputs), stack(inputs)), "weights are looked up when it is called"
+
+
+def test_a_module_that_is_no_sequence_has_its_own_forward() -> None:
+    layer = nn.Linear(3, 2)
+    forward = Network(layer, {"weight": zeros, "bias": zeros}, ()).straight_line()
+    inputs = torch.ones(1, 3)
+    assert torch.equal(forward(inputs), layer(inputs))
