@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dnnlab.choices import FAMILIES, members
 from dnnlab.config.merge import over, overrides
 from dnnlab.config.wording import dotted, nearest, problems
 from dnnlab.config.yaml12 import MAX_BYTES, Document, parse
 from dnnlab.errors import ConfigError, Problem
 from dnnlab.experiment import Experiment, Finding, contradictions
 from dnnlab.lint import lint
+from dnnlab.spec import specs_in
 
 
 @dataclass(frozen=True)
@@ -122,5 +124,11 @@ def _more(error: ValidationError) -> str:
     for details in error.errors(include_url=False, include_context=False, include_input=False):
         key = details["loc"][0] if details["loc"] else ""
         if key in Experiment.model_fields:
-            return f"dnnlab describe {'metric' if key == 'metrics' else key}"
+            return f"dnnlab describe {_described_as(str(key))}"
     return "dnnlab describe"
+
+
+def _described_as(key: str) -> str:
+    """Returns the family whose members a key takes, or the key itself: `metrics` takes a metric."""
+    taken = set(specs_in(Experiment.model_fields[key].annotation))
+    return next((family for family in FAMILIES if taken & set(members(family).values())), key)

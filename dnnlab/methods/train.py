@@ -14,7 +14,7 @@ from dnnlab.errors import DataError, DivergedError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.session import Session, assemble
 from dnnlab.runs import checkpoints
-from dnnlab.runs.folder import Origin, RunFolder, check_schema
+from dnnlab.runs.folder import Origin, RunFolder, check_run
 from dnnlab.runs.names import check_name
 from dnnlab.runs.records import read_json
 from dnnlab.training.evaluation import evaluate
@@ -191,10 +191,11 @@ def resume(path: Path, *, device: str | None = None) -> Training:
 
     Raises RunError if it is in use, finished or damaged, DataError if its data have changed.
     """
-    check_schema(path)
-    _same_config(path, read(path / "config.yaml").experiment)
-    elsewhere = [] if device is None else [f"training.device={device}"]
-    config = read(path / "config.yaml", elsewhere)
+    about = check_run(path)
+    config = read(path / "config.yaml")
+    _same_config(path, about, config.experiment)
+    if device is not None:
+        config = read(path / "config.yaml", [f"training.device={device}"])
     if (path / "result.json").exists():
         raise RunError(f"{path} is finished", remedy=f"dnnlab evaluate {path}")
     seconds = Seconds()
@@ -232,9 +233,8 @@ def damage(damaged: dict[int, str], used: int | None) -> tuple[str, ...]:
     )
 
 
-def _same_config(path: Path, experiment: Experiment) -> None:
-    began_with = check_schema(path).get("config_hash")
-    if began_with != experiment.digest():
+def _same_config(path: Path, about: dict[str, Any], experiment: Experiment) -> None:
+    if about.get("config_hash") != experiment.digest():
         raise RunError(
             f"{path / 'config.yaml'} was changed since the run began",
             remedy=f"restore it, or train anew: dnnlab train {path / 'config.yaml'}",

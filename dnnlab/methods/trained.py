@@ -13,7 +13,7 @@ from dnnlab.errors import ConfigError, MachineError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.train import damage, kept_network
 from dnnlab.runs import checkpoints
-from dnnlab.runs.folder import check_schema
+from dnnlab.runs.folder import check_run
 from dnnlab.runs.records import read_json
 from dnnlab.training.data import Scaling
 from dnnlab.training.machine import pick_device, pick_threads, settle
@@ -25,9 +25,6 @@ from dnnlab.training.state import State
 class Trained:
     """A net with its trained weights, and how inputs are prepared for it."""
 
-    notes: tuple[str, ...]
-    """What a person should know of how it was loaded."""
-
     path: Path
     experiment: Experiment
     state: State
@@ -38,6 +35,8 @@ class Trained:
     class_names: tuple[str, ...]
     columns: tuple[dict[str, object], ...]
     fingerprint: str
+    notes: tuple[str, ...]
+    """What a person should know of how it was loaded."""
 
     @property
     def device(self) -> torch.device:
@@ -60,7 +59,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
         raise ConfigError(
             "--checkpoint", message=f"--checkpoint {which}: not kept, best, last or a step"
         )
-    check_schema(path)
+    check_run(path)
     experiment = read(path / "config.yaml").experiment
     saved = read_json(path / "data.json")
     try:
@@ -86,7 +85,6 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     state.load(checkpoint.tensors, checkpoint.state["state"])
     step = _choose(state, experiment, which)
     return Trained(
-        notes=notes,
         path=path,
         experiment=experiment,
         state=state,
@@ -96,6 +94,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
         class_names=class_names,
         columns=columns,
         fingerprint=fingerprint,
+        notes=notes,
     )
 
 

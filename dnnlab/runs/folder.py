@@ -101,7 +101,7 @@ class RunFolder:
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
         """Opens a run to go on with it. Raises RunError if it is in use or of another schema."""
-        check_schema(path)
+        check_run(path)
         with disk.explained(path):
             run = cls(path, _lock(path))
             begun = {"started", "resumed"}
@@ -167,8 +167,8 @@ class RunFolder:
         self._lock.release()
 
 
-def check_schema(path: Path) -> dict[str, Any]:
-    """Returns run.json. Raises RunError if this dnnlab does not know its schema."""
+def check_run(path: Path) -> dict[str, Any]:
+    """Returns run.json. Raises RunError if its schema is unknown or a part of the run missing."""
     about = read_json(path / "run.json")
     if about.get("schema") != SCHEMA:
         raise RunError(

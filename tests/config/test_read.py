@@ -175,3 +175,19 @@ def test_any_value_anywhere_is_accepted_or_refused_cleanly(key: str, value: obje
         sentences = ["accepted"]
     assert sentences
     assert all(sentence and "\n" not in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("optimizer: {name: sgd, lr: -1}", "dnnlab describe optimizer"),
+        ("metrics: [acuracy]", "dnnlab describe metric"),
+        ("training: {epochs: 0}", "dnnlab describe training"),
+        ("optimzer: sgd", "dnnlab describe"),
+    ],
+)
+def test_a_refusal_names_a_command_that_explains(line: str, remedy: str, tmp_path: Path) -> None:
+    text = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
+    with pytest.raises(ConfigError) as caught:
+        read(write(tmp_path / "a.yaml", text + line))
+    assert caught.value.remedy == remedy

@@ -10,7 +10,7 @@ import pytest
 
 from dnnlab.errors import MachineError, RunError
 from dnnlab.runs import disk
-from dnnlab.runs.folder import Origin, RunFolder, check_schema
+from dnnlab.runs.folder import Origin, RunFolder, check_run
 from dnnlab.training.loop import Record
 
 ORIGIN = Origin(
@@ -142,6 +142,6 @@ def test_a_run_of_a_newer_dnnlab_is_named(tmp_path: Path) -> None:
     run.close()
     (run.path / "run.json").write_text('{"schema": 2}')
     with pytest.raises(RunError, match="has schema 2; this dnnlab reads 1"):
-        check_schema(run.path)
+        check_run(run.path)
     with pytest.raises(RunError, match="has schema 2"):
         RunFolder.reopen(run.path)
