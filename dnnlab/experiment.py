@@ -2,22 +2,30 @@
 
 import hashlib
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, Strict, model_validator
 
-from dnnlab.choices.activations import Activation, Relu
-from dnnlab.choices.architectures import Architecture, LayerSettings
-from dnnlab.choices.datasets import Data, Signature
+from dnnlab.choices.activations import Activation
+from dnnlab.choices.activations.rectified import Relu
+from dnnlab.choices.architectures import Architecture
+from dnnlab.choices.architectures.layers import Layer, LayerSettings
+from dnnlab.choices.datasets import Dataset, Signature
 from dnnlab.choices.gradient_clipping import GradientClipping
-from dnnlab.choices.initializers import AutoInitializer, Initializer
-from dnnlab.choices.losses import AutoLoss, CrossEntropy, Loss, MeanSquaredError
+from dnnlab.choices.initializers import Initializer
+from dnnlab.choices.initializers.plain import Zeros
+from dnnlab.choices.initializers.scaling import AutoInitializer
+from dnnlab.choices.losses import AutoLoss, Loss, Task
 from dnnlab.choices.metrics import Metric, usual_metrics
-from dnnlab.choices.normalizations import BatchNormalization, NoNormalization, Normalization
-from dnnlab.choices.optimizers import Optimizer, Sgd
+from dnnlab.choices.normalizations import NoNormalization, Normalization
+from dnnlab.choices.optimizers import Optimizer
+from dnnlab.choices.optimizers.descent import Sgd
 from dnnlab.choices.regularizers import Regularization
-from dnnlab.choices.schedules import Constant, OneCycle, Performance, Schedule
+from dnnlab.choices.schedules import Schedule
+from dnnlab.choices.schedules.falling import Constant
 from dnnlab.plan import Plan
 from dnnlab.spec import Auto, Count, Device, Duration, Epochs, OrAuto, Spec, choice_name
 
@@ -42,8 +50,9 @@ class Training(Spec):
     """CPU threads. Results depend on their number; auto picks by the size of the net."""
     precision: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
     """bfloat16 and float16 compute products in 16 bits and keep the weights in 32."""
-    monitor: Literal["loss", "accuracy", "mae", "rmse", "r2"] = "loss"
-    """The validation metric that says what is best: for early stopping and performance too."""
+    monitor: str = "loss"
+    """The validation metric that says what is best, for early stopping and performance too: loss,
+    or a metric of the experiment, such as accuracy or top_5."""
     evaluate_every: Epochs = Duration(epochs=1)
     """How often the validation split is evaluated and a record written."""
     checkpoint_every: Epochs = Duration(epochs=1)
@@ -53,12 +62,14 @@ class Training(Spec):
 class Experiment(Spec):
     """Everything that a training depends on but the data's bytes and the machine."""
 
-    data: Data
+    data: Dataset
     """What the net learns from."""
     architecture: Architecture
     """Which layers it has."""
     initializer: Initializer = AutoInitializer()
     """First weights of the hidden layers."""
+    bias_initializer: Initializer = Zeros()
+    """First biases of all layers."""
     activation: Activation = Relu()
     """What hidden units do with their weighted sum."""
     normalization: Normalization = NoNormalization()
@@ -68,7 +79,7 @@ class Experiment(Spec):
     schedule: Schedule = Constant()
     """How the learning rate moves."""
     regularization: Regularization = Regularization()
-    """l2, dropout, max_norm, early_stopping."""
+    """l1, l2, dropout, max_norm, label_smoothing, early_stopping."""
     gradient_clipping: GradientClipping | None = None
     """value, norm or norm_per_tensor."""
     loss: Loss = AutoLoss()
@@ -95,45 +106,56 @@ class Experiment(Spec):
         return {**data, **named}
 
     @property
-    def objective(self) -> CrossEntropy | MeanSquaredError:
-        """The loss, which is no longer `auto`."""
-        assert not isinstance(self.loss, AutoLoss), "auto is resolved while reading"
-        return self.loss
+    def task(self) -> Task:
+        """What the net is to do with the data: an autoencoder gives its inputs back."""
+        return "reconstruction" if self.architecture.reconstructs else self.data.task_of_data
 
     def resolved(self) -> "Experiment":
         """Returns the experiment with every `auto` that needs no machine replaced by its choice."""
-        task = self.data.task_of_data
-        initializer, loss, schedule = self.initializer, self.loss, self.schedule
+        initializer, loss = self.initializer, self.loss
         if isinstance(initializer, AutoInitializer):
             initializer = self.activation.initializer()
         if isinstance(loss, AutoLoss):
-            loss = CrossEntropy() if task == "classification" else MeanSquaredError()
-        if isinstance(schedule, OneCycle) and schedule.cycle_momentum == "auto":
-            cycles = self.optimizer.own_momentum is not None
-            schedule = schedule.model_copy(update={"cycle_momentum": cycles})
+            picked = "cross_entropy" if self.task == "classification" else "mse"
+            loss = Loss.named(picked)
+        momentum = self.optimizer.own_momentum is not None
         return self.model_copy(
             update={
-                "architecture": self.architecture.resolved(self._layer_settings()),
+                "architecture": self.architecture.resolved(self.layer_settings),
                 "initializer": initializer,
                 "loss": loss,
-                "schedule": schedule,
-                "metrics": self.metrics or usual_metrics(task),
+                "schedule": self.schedule.resolved(optimizer_has_momentum=momentum),
+                "metrics": self.metrics or usual_metrics(self.task),
             }
         )
 
-    def _layer_settings(self) -> LayerSettings:
+    @property
+    def layer_settings(self) -> LayerSettings:
+        """What every layer has unless its own entry says otherwise."""
         return LayerSettings(
             activation=self.activation,
             initializer=self.initializer,
+            bias_initializer=self.bias_initializer,
             normalization=self.normalization,
             dropout=self.regularization.dropout,
+            l1=self.regularization.l1,
             l2=self.regularization.l2,
             max_norm=self.regularization.max_norm,
         )
 
+    def layers(self) -> Iterator[Layer]:
+        """Yields the hidden layers with all their settings."""
+        return self.architecture.layers(self.layer_settings)
+
     def network(self, signature: Signature) -> "Network":
-        """Builds the net, without memory for its weights."""
-        return self.architecture.build(signature, self._layer_settings())
+        """Builds the net for data of this shape, without memory for its weights."""
+        outputs = signature.num_outputs
+        if self.task == "reconstruction":
+            outputs = math.prod(signature.input_shape)
+        elif self.loss.one_output:
+            outputs = 1
+        signature = Signature(signature.input_shape, outputs, self.task)
+        return self.architecture.build(signature, self.layer_settings)
 
     def plan(self, num_train: int) -> Plan:
         """Says what the experiment means in updates, for a training split of this size."""
@@ -169,35 +191,23 @@ class Finding:
 
 def contradictions(experiment: Experiment) -> list[Finding]:
     """Returns which settings exclude each other. Each names both."""
-    training, found = experiment.training, []
-    task = experiment.data.task_of_data
-    loss = experiment.loss
-    if not isinstance(loss, AutoLoss) and loss.task != task:
-        found.append(Finding(("loss",), f"{loss.name} is for {loss.task}, but data are for {task}"))
-    for index, metric in enumerate(experiment.metrics):
-        if metric.task != task:
-            text = f"{metric.name} is for {metric.task}, but data are for {task}"
-            found.append(Finding(("metrics", index), text))
-    measured = {m.name for m in experiment.metrics or usual_metrics(task)} | {"loss"}
-    if training.monitor not in measured:
-        known = ", ".join(sorted(measured))
-        text = f"{training.monitor} is not measured; this experiment measures {known}"
-        found.append(Finding(("training", "monitor"), text))
+    found = [*_task_conflicts(experiment), *_layer_conflicts(experiment)]
+    found += [
+        Finding(*each) for each in experiment.architecture.conflicts(experiment.layer_settings)
+    ]
+    if (signature := experiment.data.signature()) is not None:
+        found += conflicts_with_shape(experiment, signature)
+    schedule, optimizer = experiment.schedule, experiment.optimizer
     if experiment.data.validation is None:
         needs = {
-            ("schedule",): isinstance(experiment.schedule, Performance),
+            ("schedule",): schedule.looks_back,
             ("regularization", "early_stopping"): experiment.regularization.early_stopping,
         }
         for path, needed in needs.items():
             if needed:
                 text = "looks at the validation split, but data.validation is null"
                 found.append(Finding(path, text))
-    schedule, optimizer = experiment.schedule, experiment.optimizer
-    if (
-        isinstance(schedule, OneCycle)
-        and schedule.cycle_momentum is True
-        and optimizer.own_momentum is None
-    ):
+    if schedule.moves_momentum and optimizer.own_momentum is None:
         text = f"there is none to cycle: {optimizer.name} has momentum 0"
         found.append(Finding(("schedule", "cycle_momentum"), text))
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
@@ -206,11 +216,65 @@ def contradictions(experiment: Experiment) -> list[Finding]:
     return found
 
 
+def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
+    """The loss and the metrics have to fit what the net is to do."""
+    task, loss = experiment.task, experiment.loss
+    if task not in loss.tasks:
+        yield Finding(("loss",), f"{loss.name} is for {loss.tasks[0]}, but data are for {task}")
+    for index, metric in enumerate(experiment.metrics):
+        if task not in metric.tasks:
+            text = f"{metric.name} is for {metric.tasks[0]}, but data are for {task}"
+            yield Finding(("metrics", index), text)
+    if experiment.regularization.label_smoothing > 0 and task != "classification":
+        text = f"is for classification, but data are for {task}"
+        yield Finding(("regularization", "label_smoothing"), text)
+    metrics = experiment.metrics or usual_metrics(task)
+    measured = {metric.label for metric in metrics if metric.is_number} | {"loss"}
+    if experiment.training.monitor not in measured:
+        known = ", ".join(sorted(measured))
+        text = f"{experiment.training.monitor} is not measured; this experiment measures {known}"
+        yield Finding(("training", "monitor"), text)
+
+
+def _layer_conflicts(experiment: Experiment) -> Iterator[Finding]:
+    """What one layer cannot have. Each is said once, however many layers have it."""
+    if not experiment.bias_initializer.fits_biases:
+        yield Finding(("bias_initializer",), _NO_FAN.format(experiment.bias_initializer.name))
+    said: set[tuple[str | int, ...]] = set()
+    for layer in experiment.layers():
+        groups = getattr(layer.normalization, "groups", None)
+        if groups and layer.width % groups and layer.place("normalization") not in said:
+            said.add(layer.place("normalization"))
+            text = f"{groups} groups do not divide the {layer.width} units of {layer.path[-1]}"
+            yield Finding(layer.place("normalization"), text)
+        own = "bias_initializer" in layer.own and not layer.bias_initializer.fits_biases
+        if own and layer.place("bias_initializer") not in said:
+            said.add(layer.place("bias_initializer"))
+            yield Finding(
+                layer.place("bias_initializer"), _NO_FAN.format(layer.bias_initializer.name)
+            )
+
+
+_NO_FAN = "{} follows from a layer's inputs and outputs; a bias has none: zeros, constant"
+
+
+def conflicts_with_shape(experiment: Experiment, signature: Signature) -> list[Finding]:
+    """Returns which settings the shape of the data excludes."""
+    found = [Finding(*each) for each in experiment.architecture.conflicts_with(signature)]
+    if experiment.loss.one_output and signature.num_outputs != 2:
+        text = (
+            f"{experiment.loss.name} is for two classes, but the data have "
+            f"{signature.num_outputs}: cross_entropy, or data.positive: CLASS"
+        )
+        found.append(Finding(("loss",), text))
+    return found
+
+
 def contradictions_with_data(
-    experiment: Experiment, num_train: int, num_validation: int
+    experiment: Experiment, signature: Signature, num_train: int, num_validation: int
 ) -> list[Finding]:
-    """Returns which settings the size of the data excludes."""
-    found = []
+    """Returns which settings the shape and the size of the data exclude."""
+    found = conflicts_with_shape(experiment, signature)
     training = experiment.training
     size = training.batch_size
     if size > num_train:
@@ -218,7 +282,7 @@ def contradictions_with_data(
         found.append(Finding(("training", "batch_size"), text))
     rest = num_train % size
     alone = size == 1 or (rest == 1 and training.last_batch == "keep")
-    if alone and _normalizes_batches(experiment):
+    if alone and _over_the_batch(experiment):
         why = "1" if size == 1 else f"{size} leaves a last batch of 1 of {num_train} examples"
         text = (
             f"{why}: batch normalization needs 2 or more "
@@ -230,6 +294,6 @@ def contradictions_with_data(
     return found
 
 
-def _normalizes_batches(experiment: Experiment) -> bool:
-    own = [layer.normalization for layer in experiment.architecture.hidden]
-    return any(isinstance(n, BatchNormalization) for n in (experiment.normalization, *own))
+def _over_the_batch(experiment: Experiment) -> bool:
+    settings = [experiment.normalization, *(layer.normalization for layer in experiment.layers())]
+    return any(normalization.over_the_batch for normalization in settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dnnlab.choices.schedules import Span
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -20,6 +22,11 @@ class Plan:
     checkpoint_every: int
     patience: int | None
     """Updates without a new best after which early stopping ends the training."""
+
+    @property
+    def span(self) -> Span:
+        """The length of the training, as a schedule wants to know it."""
+        return Span(self.total_updates, self.updates_per_epoch)
 
     def batch(self, update: int) -> tuple[int, int, int]:
         """Returns (epoch, start, stop): which part of which epoch's order an update takes."""

@@ -8,12 +8,14 @@ errors, `dnnlab describe`, the JSON Schema, the reference) is derived from that 
 import ast
 import inspect
 import re
+import sys
 import textwrap
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -44,7 +46,7 @@ class Spec(BaseModel):
         for owner in reversed(cls.__mro__):
             if issubclass(owner, Spec) and owner is not Spec:
                 meanings |= _strings_under_fields(owner)
-        return meanings
+        return {name: meanings[name] for name in cls.model_fields if name in meanings}
 
 
 def _strings_under_fields(owner: type) -> dict[str, str]:
@@ -61,6 +63,73 @@ def _strings_under_fields(owner: type) -> dict[str, str]:
         ):
             found[field.target.id] = inspect.cleandoc(below.value.value)
     return found
+
+
+# --- choices and families ------------------------------------------------------------------------
+
+
+class Choice(Spec):
+    """One thing a config can name. A family is a direct subclass that lists its members.
+
+    A family says what all its members can do and is never an object itself. Where it stands as the
+    type of a setting, the key `name` picks a member, or the name stands alone for it. Members are
+    imported when they are named: each costs a third of a millisecond, and there are many.
+    """
+
+    family: ClassVar[str]
+    """The word for the family, in `dnnlab describe` and in messages."""
+    members: ClassVar[dict[str, str]]
+    """Where each member stands, by its name: "module.Class", in the package of the family."""
+
+    name: str
+
+    @classmethod
+    def is_family(cls) -> bool:
+        """Whether this is a family and not a member of one."""
+        return "members" in vars(cls)
+
+    @classmethod
+    def member(cls, name: str) -> type[Self]:
+        """Returns the member of that name, which must be one."""
+        module, _, word = cls.members[name].rpartition(".")
+        package = sys.modules[cls.__module__].__package__
+        found: type[Self] = getattr(import_module(f"{package}.{module}"), word)
+        return found
+
+    @classmethod
+    def named(cls, name: str, **settings: Any) -> Self:
+        """Returns the member of that name with these settings."""
+        return cls.member(name).model_validate({"name": name, **settings})
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if not cls.is_family():
+            return handler(source)
+        return core_schema.with_info_plain_validator_function(cls._pick)
+
+    @classmethod
+    def _pick(cls, value: Any, info: ValidationInfo) -> Self:
+        if isinstance(value, cls):
+            return value
+        settings = {"name": value} if isinstance(value, str) else value
+        known = {"family": cls.family, "names": list(cls.members)}
+        if not isinstance(settings, dict):
+            raise PydanticCustomError("choice_type", "not a choice", known)
+        if "name" not in settings:
+            raise PydanticCustomError("choice_missing", "no name", known)
+        if settings["name"] not in known["names"]:
+            raise PydanticCustomError("choice_unknown", "unknown name", known)
+        return cls.member(settings["name"]).model_validate(settings, context=info.context)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        if not cls.is_family():
+            return handler(schema)
+        # The definitions that these refer to are added by whoever generates the whole schema.
+        names = [cls.member(name).__name__ for name in cls.members]
+        return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in names]}
 
 
 # --- bounds -----------------------------------------------------------------------------------
@@ -98,47 +167,6 @@ class Shorthand:
         short = dict(handler.resolve_ref_schema(whole)["properties"][self.key])
         short.pop("default", None)
         return {"anyOf": [short, whole]}
-
-
-@dataclass(frozen=True)
-class Family:
-    """Marks a union of Specs as a family: the key `name` picks a member, or stands alone for it.
-
-    pydantic's own tagged unions would build the validator of every member at every start; this one
-    builds that of the member that is named.
-    """
-
-    word: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        members = {choice_name(member) or "": member for member in specs_in(source)}
-
-        def pick(value: Any, info: ValidationInfo) -> Spec:
-            if isinstance(value, Spec) and type(value) in members.values():
-                return value
-            settings = {"name": value} if isinstance(value, str) else value
-            known = {"family": self.word, "names": list(members)}
-            if not isinstance(settings, dict):
-                raise PydanticCustomError("choice_type", "not a choice", known)
-            if "name" not in settings:
-                raise PydanticCustomError("choice_missing", "no name", known)
-            if settings["name"] not in known["names"]:
-                raise PydanticCustomError("choice_unknown", "unknown name", known)
-            member: type[Spec] = members[settings["name"]]
-            return member.model_validate(settings, context=info.context)
-
-        return core_schema.with_info_plain_validator_function(
-            pick, metadata={"members": [member.__name__ for member in members.values()]}
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        # The definitions that these refer to are added by whoever generates the whole schema.
-        members = schema["metadata"]["members"]
-        return {"anyOf": [{"$ref": f"#/$defs/{member}"} for member in members]}
 
 
 Auto = Literal["auto"]
@@ -228,14 +256,34 @@ Epochs = Annotated[Duration, Shorthand("epochs")]
 # --- looking into a type -----------------------------------------------------------------------
 
 
-def specs_in(annotation: Any) -> Iterator[type[Spec]]:
-    """Yields the Specs that an annotation allows, through Annotated, unions, tuples and None."""
-    if isinstance(annotation, type) and issubclass(annotation, Spec):
+def specs_in(annotation: Any, named: str | None = None) -> Iterator[type[Spec]]:
+    """Yields the Specs that an annotation allows, through Annotated, unions, tuples and None.
+
+    For a family these are its members, which are imported; of them only the one that is `named`, if
+    a member is.
+    """
+    if family := family_of(annotation):
+        yield from map(family.member, [named] if named in family.members else family.members)
+    elif isinstance(annotation, type) and issubclass(annotation, Spec):
         yield annotation
     elif get_origin(annotation) in {Annotated, Union, types.UnionType, tuple}:
         parts = get_args(annotation)
         for part in parts[:1] if get_origin(annotation) is Annotated else parts:
-            yield from specs_in(part)
+            yield from specs_in(part, named)
+
+
+def families_in(annotation: Any) -> Iterator[type[Choice]]:
+    """Yields the families that an annotation allows a member of; none is imported for it."""
+    if family := family_of(annotation):
+        yield family
+    for part in get_args(annotation) if get_origin(annotation) else ():
+        yield from families_in(part)
+
+
+def family_of(annotation: Any) -> type[Choice] | None:
+    """Returns the family that an annotation is, or None."""
+    is_choice = isinstance(annotation, type) and issubclass(annotation, Choice)
+    return annotation if is_choice and annotation.is_family() else None
 
 
 def choice_name(choice: type[Spec]) -> str | None:

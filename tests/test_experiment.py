@@ -63,7 +63,7 @@ def test_the_digest_is_that_of_all_settings() -> None:
     ],
 )
 def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected: list[str]) -> None:
-    findings = contradictions_with_data(experiment_of(text), num_train, 5)
+    findings = contradictions_with_data(experiment_of(text), made_up_data().signature, num_train, 5)
     said = [f"{'.'.join(map(str, f.path))} {f.message}" for f in findings]
     assert len(said) == len(expected)
     assert all(text.startswith(start) for text, start in zip(said, expected, strict=True))
@@ -78,9 +78,8 @@ def test_settings_without_a_name_change_the_default_choice() -> None:
     start = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
     found = experiment_of(start + "optimizer: {lr: 0.5}\n").optimizer
     assert (found.name, found.lr) == ("sgd", 0.5)
-    assert refusal_of(start + "optimizer: {beta1: 0.5}\n") == [
-        "3:1 optimizer needs a name: one of sgd, nadam"
-    ]
+    (sentence,) = refusal_of(start + "optimizer: {beta1: 0.5}\n")
+    assert sentence.startswith("3:1 optimizer needs a name: one of sgd, ")
 
 
 def test_a_layer_has_no_settings_of_the_whole_net() -> None:

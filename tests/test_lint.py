@@ -38,7 +38,7 @@ CASES = {
         START.replace("hidden: [10, 10]", "hidden: [{units: 9, activation: selu}, 9]")
         + "regularization: {dropout: {rate: 0.2, where: {top: 1}}}",
     ),
-    "selu_without_l2": (
+    "selu_without_penalties": (
         (SELU + "regularization: {l2: 1e-4}", "regularization.l2"),
         (OWN % "l2: 1e-4", "architecture.hidden.1.l2"),
         SELU,

@@ -80,7 +80,11 @@ def test_a_choice_round_trips_and_takes_a_finite_update(
 ) -> None:
     task = "regression" if "diabetes" in lines or name in ("mse", "mae", "rmse", "r2") else None
     session = session_of(
-        text_of(lines, tmp_path), made_up_data(task=task or "classification"), folder=tmp_path
+        text_of(lines, tmp_path),
+        made_up_data(
+            task=task or "classification", classes=2 if name == "binary_cross_entropy" else 3
+        ),
+        folder=tmp_path,
     )
     path = tmp_path / "again.yaml"
     path.write_text(to_yaml(session.experiment), encoding="utf-8")

@@ -1,27 +1,36 @@
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import ValidationError
 
 from dnnlab.spec import (
     Auto,
+    Choice,
     Count,
     Duration,
     Epochs,
-    Family,
     InputPath,
     OrAuto,
     Positive,
     Shorthand,
     Spec,
     choice_name,
+    families_in,
+    family_of,
     specs_in,
 )
 
 
-class Fast(Spec):
+class Pace(Choice):
+    """A family."""
+
+    family: ClassVar[str] = "pace"
+    members: ClassVar[dict[str, str]] = {"fast": "test_spec.Fast", "slow": "test_spec.Slow"}
+
+
+class Fast(Pace):
     """One."""
 
     name: Literal["fast"] = "fast"
@@ -29,7 +38,7 @@ class Fast(Spec):
     """How fast."""
 
 
-class Slow(Spec):
+class Slow(Pace):
     """Two."""
 
     name: Literal["slow"] = "slow"
@@ -38,7 +47,7 @@ class Slow(Spec):
 class Whole(Spec):
     """All ways of writing a value."""
 
-    pace: Annotated[Fast | Slow, Family("pace")] = Fast()
+    pace: Pace = Fast()
     threads: Annotated[Count | Auto, OrAuto()] = "auto"
     short: Annotated[Fast, Shorthand("rate")] | None = None
     long: Epochs = Duration(epochs=1)
@@ -115,7 +124,12 @@ def test_the_meaning_of_a_setting_is_the_sentence_under_it() -> None:
 
 def test_looking_into_types() -> None:
     assert list(specs_in(Whole.model_fields["pace"].annotation)) == [Fast, Slow]
+    assert list(specs_in(Pace, "slow")) == [Slow]
+    assert list(specs_in(Pace, "no such")) == [Fast, Slow]
     assert list(specs_in(tuple[Annotated[Fast, "x"] | None, ...])) == [Fast]
+    assert list(families_in(Annotated[tuple[Pace, ...] | None, "x"])) == [Pace]
+    assert family_of(Pace) is Pace
+    assert family_of(Fast) is None
     assert choice_name(Fast) == "fast"
     assert choice_name(Whole) is None
 

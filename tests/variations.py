@@ -33,6 +33,9 @@ CHOICES: list[tuple[str, str, str]] = [
     ("normalization", "none", "normalization: none"),
     ("normalization", "batch", "normalization: {name: batch, input: true}"),
     ("normalization", "batch", "normalization: {name: batch, place: before_activation}"),
+    ("initializer", "zeros", "initializer: {name: zeros}\nbias_initializer: zeros"),
+    ("normalization", "layer", "normalization: layer"),
+    ("normalization", "group", "normalization: {name: group, groups: 1}"),
     ("optimizer", "sgd", "optimizer: {name: sgd, lr: 0.1}"),
     ("optimizer", "sgd", MOMENTUM),
     ("optimizer", "nadam", "optimizer: {name: nadam, lr: 0.01}"),
@@ -47,8 +50,18 @@ CHOICES: list[tuple[str, str, str]] = [
     ),
     ("loss", "auto", "loss: auto"),
     ("loss", "cross_entropy", "loss: cross_entropy"),
+    (
+        "loss",
+        "binary_cross_entropy",
+        "data: {name: csv, path: table.csv, target: kind, task: classification}\n"
+        "loss: binary_cross_entropy",
+    ),
     ("loss", "mse", "data: diabetes\nloss: mse"),
+    ("loss", "mae", "data: diabetes\nloss: mae"),
+    ("loss", "huber", "data: diabetes\nloss: {name: huber, delta: 0.3}"),
     ("metric", "accuracy", "metrics: [accuracy]"),
+    ("metric", "top_k", "metrics: [{name: top_k, k: 2}]"),
+    ("metric", "confusion", "metrics: [accuracy, confusion]"),
     ("metric", "mae", "data: diabetes\nmetrics: [mae]"),
     ("metric", "rmse", "data: diabetes\nmetrics: [rmse]"),
     ("metric", "r2", "data: diabetes\nmetrics: [r2, mae]"),
@@ -56,6 +69,8 @@ CHOICES: list[tuple[str, str, str]] = [
 
 OTHERS = [
     "regularization: {l2: 1e-3}",
+    "regularization: {l1: 1e-3, l2: 1e-4}",
+    "regularization: {label_smoothing: 0.1}",
     "regularization: {dropout: 0.3}",
     "activation: selu\nregularization: {dropout: {rate: 0.3, kind: alpha, where: hidden}}",
     "regularization: {max_norm: 0.5}",

@@ -42,22 +42,27 @@ class Dropout(Spec):
         alpha: dropped units become -1.7581, then an affine map restores mean 0 and variance 1
 
     Source: Srivastava et al., 2014 (inverted scaling); alpha: Klambauer et al., 2017, section
-    'New dropout technique'.
-    Keras and PyTorch: the same.
+    'New dropout technique'; spatial: Tompson et al., 2015; recurrent: Gal and Ghahramani, 2016.
+    Keras: the same; recurrent_dropout. PyTorch: the same; Dropout2d; none for recurrent.
     """
 
     rate: Decay
     """The probability that a unit is dropped."""
-    kind: Literal["standard", "alpha"] = "standard"
-    """alpha keeps the mean and variance that SELU needs."""
+    kind: Literal["standard", "alpha", "spatial", "recurrent"] = "standard"
+    """alpha keeps the mean and variance that SELU needs; spatial drops whole feature maps of
+    convolutions; recurrent drops an rnn's memory, with one mask for all steps of a sequence."""
     where: Annotated[DropoutPlaces, Shorthand("layers")] = DropoutPlaces(layers="all")
     """all, hidden, input, or {top: k}. A layer's own entry overrides it for that layer."""
 
-    def build(self) -> "nn.Module":
-        """Returns the torch module."""
+    def build(self, *, spatial: bool = False) -> "nn.Module":
+        """Returns the torch module; only where outputs are `spatial` can whole maps be dropped."""
         from torch import nn
 
-        return nn.AlphaDropout(self.rate) if self.kind == "alpha" else nn.Dropout(self.rate)
+        if self.kind == "alpha":
+            return nn.AlphaDropout(self.rate)
+        return (
+            nn.Dropout2d(self.rate) if self.kind == "spatial" and spatial else nn.Dropout(self.rate)
+        )
 
 
 class EarlyStopping(Spec):
@@ -80,12 +85,14 @@ class EarlyStopping(Spec):
 class Regularization(Spec):
     """The regularizers of a net; each may be overridden for one layer where the layer is named.
 
-        loss + l2 * (sum of squared kernel weights);   max_norm: |w_unit| <= max_norm
+        loss + l1 * sum(|w|) + l2 * sum(w²) over the kernels;   max_norm: |w_unit| <= max_norm
 
     Source: the chapter's section 'Avoiding overfitting through regularization'.
     Keras: the same numbers mean the same. PyTorch: l2 is half its SGD's weight_decay.
     """
 
+    l1: NonNegative = 0.0
+    """Strength of the absolute penalty on every kernel, output included: many weights become 0."""
     l2: NonNegative = 0.0
     """Strength of the squared penalty on every kernel, output included; no factor 1/2."""
     dropout: Annotated[Dropout, Shorthand("rate")] | None = None
@@ -94,3 +101,6 @@ class Regularization(Spec):
     """After each update, the longest that any unit's incoming weights may be; every kernel."""
     early_stopping: EarlyStopping | None = None
     """Patience, and whether the best weights are kept."""
+    label_smoothing: Decay = 0.0
+    """While training, the true class is worth 1 - s and the rest is shared by all (Szegedy et al.,
+    2016); evaluations know no smoothing."""

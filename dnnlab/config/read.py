@@ -9,14 +9,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dnnlab.choices import FAMILIES, members
 from dnnlab.config.merge import over, overrides
 from dnnlab.config.wording import dotted, nearest, problems
 from dnnlab.config.yaml12 import MAX_BYTES, Document, parse
 from dnnlab.errors import ConfigError, Problem
 from dnnlab.experiment import Experiment, Finding, contradictions
 from dnnlab.lint import lint
-from dnnlab.spec import specs_in
+from dnnlab.spec import families_in
 
 
 @dataclass(frozen=True)
@@ -130,5 +129,5 @@ def _more(error: ValidationError) -> str:
 
 def _described_as(key: str) -> str:
     """Returns the family whose members a key takes, or the key itself: `metrics` takes a metric."""
-    taken = set(specs_in(Experiment.model_fields[key].annotation))
-    return next((family for family in FAMILIES if taken & set(members(family).values())), key)
+    taken = families_in(Experiment.model_fields[key].annotation)
+    return next((family.family for family in taken), key)

@@ -15,7 +15,7 @@ from dnnlab.choices import FAMILIES
 from dnnlab.config.yaml12 import Document, Path, Place, kind_of, scalar
 from dnnlab.errors import Problem
 from dnnlab.experiment import Experiment
-from dnnlab.spec import Spec, choice_name, specs_in
+from dnnlab.spec import Spec, choice_name, family_of, specs_in
 
 
 def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
@@ -124,12 +124,15 @@ def _unknown_key(path: Path, data: Any) -> str:
 def _elsewhere(key: str) -> str | None:
     """Returns the dotted name of a setting of this name that stands in another group."""
     for name, field in Experiment.model_fields.items():
-        for spec in specs_in(field.annotation):
-            if key in spec.model_fields and key != "name":
-                chosen = choice_name(spec)
-                others = list(specs_in(field.annotation))
-                of_choice = any(key not in other.model_fields for other in others)
-                return f"{name}.{key}" + (f" of {chosen}" if chosen and of_choice else "")
+        family = family_of(field.annotation)
+        owners = (
+            []
+            if key == "name"
+            else [s for s in specs_in(field.annotation) if key in s.model_fields]
+        )
+        if owners:
+            of_choice = family is not None and len(owners) < len(family.members)
+            return f"{name}.{key}" + (f" of {choice_name(owners[0])}" if of_choice else "")
     return None
 
 
@@ -138,10 +141,11 @@ def spec_at(path: Path, data: Any) -> type[Spec] | None:
     specs: list[type[Spec]] = [Experiment]
     for step in path:
         data = _inside(data, step)
+        named = data.get("name") if isinstance(data, dict) else data
         if isinstance(step, str):
             annotations = [s.model_fields[step].annotation for s in specs if step in s.model_fields]
-            specs = [spec for annotation in annotations for spec in specs_in(annotation)]
-        named = data.get("name") if isinstance(data, dict) else data
+            known = named if isinstance(named, str) else None
+            specs = [spec for each in annotations for spec in specs_in(each, known)]
         chosen = [spec for spec in specs if choice_name(spec) in (None, named)]
         specs = chosen or specs
     return specs[0] if specs else None
@@ -157,8 +161,7 @@ def _inside(data: Any, step: str | int) -> Any:
 
 def _meaning(path: Path) -> str:
     if len(path) == 1 and path[0] in FAMILIES:
-        names = [choice_name(choice) or "" for choice in specs_in(FAMILIES[str(path[0])])]
-        return f"; give {_one_of(names)}"
+        return f"; give {_one_of(FAMILIES[str(path[0])].members)}"
     return ""
 
 

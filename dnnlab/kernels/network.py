@@ -27,6 +27,7 @@ class Kernel:
     """A parameter that multiplies inputs: what penalties and constraints apply to."""
 
     name: str
+    l1: float
     l2: float
     max_norm: float | None
 
@@ -70,8 +71,3 @@ class Network:
     def num_fixed(self) -> int:
         """Numbers that are kept but not optimized: the moving averages of batch normalization."""
         return sum(buffer.numel() for buffer in self.module.buffers())
-
-    @property
-    def draws_random_numbers(self) -> bool:
-        """Whether a forward pass in training mode depends on chance."""
-        return any(isinstance(part, nn.Dropout | nn.AlphaDropout) for part in self.module.modules())

@@ -14,6 +14,11 @@ def add_l2_gradient_(gradient: Tensor, weights: Tensor, strength: float) -> None
     gradient.add_(weights, alpha=2 * strength)
 
 
+def add_l1_gradient_(gradient: Tensor, weights: Tensor, strength: float) -> None:
+    """Adds the gradient of strength * sum(|weights|): strength * sign(weights), 0 at 0."""
+    gradient.add_(weights.sign(), alpha=strength)
+
+
 def max_norm_(kernel: Tensor, limit: float) -> None:
     """Scales each unit's incoming weights down to L2 norm `limit` where they are longer.
 

@@ -34,7 +34,7 @@ def assemble(config: Config, data: Data | None = None) -> Session:
     device = pick_device(experiment.training.device)
     data = data or prepare(experiment.data)
     held = 0 if data.validation is None else len(data.validation)
-    if found := contradictions_with_data(experiment, len(data.train), held):
+    if found := contradictions_with_data(experiment, data.signature, len(data.train), held):
         raise config.refusal(found)
     plan = experiment.plan(len(data.train))
     network = experiment.network(data.signature)
@@ -49,5 +49,7 @@ def assemble(config: Config, data: Data | None = None) -> Session:
             network, experiment.optimizer, seed=training.seed, device=device, dtype=dtype
         )
         data = data.to(device, dtype)
+        if experiment.task == "reconstruction":
+            data = data.reconstructing()
         engine = EagerEngine(experiment, plan, state, data.train)
     return Session(experiment, plan, machine, data, state, engine)

@@ -14,16 +14,15 @@ from dnnlab.choices import FAMILIES, members
 from dnnlab.errors import ConfigError
 from dnnlab.experiment import Experiment
 from dnnlab.report.text import counted
-from dnnlab.spec import Duration, Spec, choice_name, specs_in
+from dnnlab.spec import Duration, Spec, choice_name, families_in, family_of, specs_in
 
 
 def groups() -> dict[str, type[Spec]]:
     """Returns the groups of settings that are no choice, by their key."""
-    found = {}
+    found: dict[str, type[Spec]] = {}
     for name, field in Experiment.model_fields.items():
-        for spec in specs_in(field.annotation):
-            if choice_name(spec) is None:
-                found[name] = spec
+        if not any(families_in(field.annotation)):
+            (found[name],) = specs_in(field.annotation)
     return found
 
 
@@ -160,9 +159,9 @@ def _section(title: str, spec: type[Spec]) -> Iterator[str]:
 def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
     """Yields the groups of settings inside a Spec, choices and durations left out."""
     for name, field in spec.model_fields.items():
-        for inner in specs_in(field.annotation):
+        for inner in () if any(families_in(field.annotation)) else specs_in(field.annotation):
             if choice_name(inner) is None and inner.__name__ != "Duration":
-                yield f"{name}", inner
+                yield name, inner
 
 
 def _default(field: FieldInfo) -> str:
@@ -194,6 +193,8 @@ def _words(annotation: Any) -> str:
         return plain[annotation]
     if annotation is type(None):
         return "null"
+    if family := family_of(annotation):
+        return f"{family.family}: {' | '.join(family.members)}"
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         if annotation.__name__ == "Duration":
             return "epochs, or {updates: n}"

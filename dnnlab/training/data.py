@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,16 +113,17 @@ class Data:
     def to(self, device: torch.device, dtype: torch.dtype) -> Data:
         """Returns the data with every split on a device."""
         held = None if self.validation is None else self.validation.to(device, dtype)
-        return Data(
-            self.train.to(device, dtype),
-            held,
-            self.test.to(device, dtype),
-            self.signature,
-            self.scaling,
-            self.fingerprint,
-            self.class_names,
-            self.columns,
-        )
+        train, test = self.train.to(device, dtype), self.test.to(device, dtype)
+        return replace(self, train=train, validation=held, test=test)
+
+    def reconstructing(self) -> Data:
+        """Returns the data with the inputs (N, features) as targets; they share their memory."""
+
+        def own(split: Split) -> Split:
+            return Split(split.inputs, split.inputs.flatten(1))
+
+        held = None if self.validation is None else own(self.validation)
+        return replace(self, train=own(self.train), validation=held, test=own(self.test))
 
     def to_json(self) -> dict[str, Any]:
         """Returns what data.json tells of the data: enough to prepare new inputs alike."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dnnlab.experiment import Experiment
 from dnnlab.kernels import gradients
-from dnnlab.kernels.penalties import add_l2_gradient_, max_norm_
+from dnnlab.kernels.metrics import predicted_classes
+from dnnlab.kernels.penalties import add_l1_gradient_, add_l2_gradient_, max_norm_
 from dnnlab.plan import Plan
 from dnnlab.randomness import key
 from dnnlab.training.data import Split
@@ -41,12 +42,12 @@ class EagerEngine:
         self.plan = plan
         self.state = state
         self.train = train
+        self.seed = experiment.training.seed
         device = state.weights.device
-        self.order = Order(plan, experiment.training.seed, device)
+        self.order = Order(plan, self.seed, device)
         self.precision = experiment.training.precision
-        self.loss = experiment.objective.build()
-        self.classifies = experiment.objective.task == "classification"
-        self.draws = state.network.draws_random_numbers
+        self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
+        self.classifies = experiment.task == "classification"
         self.forward = state.network.straight_line()
         self.apply_update = experiment.optimizer.build()
         clipping = experiment.gradient_clipping
@@ -54,7 +55,9 @@ class EagerEngine:
         parameters = dict(state.network.module.named_parameters())
         kernels = state.network.kernels
         self.pieces = Pieces(state)
-        self.penalized = [(parameters[k.name], k.l2) for k in kernels if k.l2 > 0]
+        self.penalized_l1 = [(parameters[k.name], k.l1) for k in kernels if k.l1 > 0]
+        self.penalized_l2 = [(parameters[k.name], k.l2) for k in kernels if k.l2 > 0]
+        self.decaying = [parameters[k.name] for k in kernels] if experiment.optimizer.decay else []
         self.bounded = [(parameters[k.name], k.max_norm) for k in kernels if k.max_norm]
 
     def advance(self, until: int) -> Stretch:
@@ -89,9 +92,7 @@ class EagerEngine:
     ) -> tuple[Tensor, Tensor]:
         inputs = self.train.inputs.index_select(0, rows)
         targets = self.train.targets.index_select(0, rows)
-        if self.draws:
-            seed = key(self.experiment.training.seed, "dropout", update)
-            seed_default_generator(inputs.device, seed)
+        seed_default_generator(inputs.device, key(self.seed, "dropout", update))
         with computing(self.precision, inputs.device):
             outputs = network(inputs)
             loss = self.loss(outputs, targets)
@@ -107,7 +108,10 @@ class EagerEngine:
         else:
             self.pieces.backward(loss)
         with torch.no_grad():
-            for weights, strength in self.penalized:
+            for weights, strength in self.penalized_l1:
+                assert weights.grad is not None
+                add_l1_gradient_(weights.grad, weights, strength)
+            for weights, strength in self.penalized_l2:
                 assert weights.grad is not None
                 add_l2_gradient_(weights.grad, weights, strength)
 
@@ -122,6 +126,8 @@ class EagerEngine:
         if self.clip is not None:
             self.clip(pieces.gradients, pieces.of_parameters())
         lr, momentum = rates(self.experiment, self.plan, self.state, update)
+        for weights in self.decaying:
+            weights.mul_(1 - lr * self.experiment.optimizer.decay)
         self.apply_update(
             pieces.weights,
             pieces.gradients,
@@ -230,8 +236,11 @@ class _Predicted:
         self._free = iter(torch.split(classes, self.sizes))
 
     def add(self, outputs: Tensor) -> None:
-        """Takes the logits (B, C) of the next batch."""
-        torch.argmax(outputs.detach(), 1, out=next(self._free))
+        """Takes the logits (B, C) of the next batch, or (B, 1) of two classes."""
+        if outputs.shape[1] == 1:
+            next(self._free).copy_(predicted_classes(outputs.detach()))
+        else:
+            torch.argmax(outputs.detach(), 1, out=next(self._free))
 
     def hits(self) -> list[int]:
         """Returns how many of each batch were classified rightly."""

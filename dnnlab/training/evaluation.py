@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from dnnlab.choices.metrics import Value
 from dnnlab.experiment import Experiment
 from dnnlab.kernels.network import Network
 from dnnlab.training.data import Scaling, Split
@@ -40,22 +41,30 @@ def _batches(inputs: Tensor) -> Iterator[Tensor]:
 
 
 def evaluate(
-    network: Network, split: Split, scaling: Scaling, experiment: Experiment
-) -> dict[str, float]:
+    network: Network,
+    split: Split,
+    scaling: Scaling,
+    experiment: Experiment,
+    *,
+    tables: bool = False,
+) -> dict[str, Value]:
     """Returns the loss, without penalties, and every metric of the experiment on a split.
+
+    Metrics that are tables and no numbers are left out unless `tables`.
 
     The loss of a regression is in units of the standardized target; its metrics in the data's own.
     """
     outputs = outputs_of(network, split.inputs, experiment)
     targets = split.targets
-    values = {"loss": float(experiment.objective.build()(outputs, targets))}
-    if targets.is_floating_point():
+    values: dict[str, Value] = {"loss": float(experiment.loss.build()(outputs, targets))}
+    if experiment.task == "regression":
         outputs, targets = (
             in_units_of_the_data(outputs, scaling),
             in_units_of_the_data(targets, scaling),
         )
     for metric in experiment.metrics:
-        values[metric.name] = metric.build()(outputs, targets)
+        if metric.is_number or tables:
+            values[metric.label] = metric.build()(outputs, targets)
     return values
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dnnlab.choices.schedules import Performance
 from dnnlab.experiment import Experiment
 from dnnlab.kernels.network import Network
 from dnnlab.plan import Plan
@@ -112,7 +111,8 @@ def _look(experiment: Experiment, plan: Plan, state: State, data: Data) -> Itera
     state.tally = Tally()
     if data.validation is None:
         return
-    values = evaluate(state.network, data.validation, data.scaling, experiment)
+    measured = evaluate(state.network, data.validation, data.scaling, experiment)
+    values = {name: value for name, value in measured.items() if isinstance(value, float)}
     yield Record(state.step, epoch, "validation", {**values, "lr": lr})
     _remember(experiment, plan, state, values[experiment.training.monitor])
 
@@ -123,21 +123,23 @@ def _running(state: State, experiment: Experiment) -> dict[str, float]:
     values = {"loss": tally.loss / tally.examples}
     if any(metric.name == "accuracy" for metric in experiment.metrics):
         values["accuracy"] = tally.hits / tally.examples
-    if penalty := l2_penalty(state.network):
+    if penalty := penalty_of(state.network):
         values["penalty"] = penalty
     values["gradient_norm"] = tally.gradient_norm / max(1, tally.updates)
     values["largest_gradient_norm"] = tally.largest_gradient_norm
     return values
 
 
-def l2_penalty(network: Network) -> float:
-    """Returns the sum of strength * sum(weights²) over the kernels."""
+def penalty_of(network: Network) -> float:
+    """Returns the sum of l1 * sum(|w|) + l2 * sum(w²) over the kernels."""
     parameters = dict(network.module.named_parameters())
-    return sum(
-        kernel.l2 * float(parameters[kernel.name].detach().double().square().sum())
-        for kernel in network.kernels
-        if kernel.l2 > 0
-    )
+    penalty = 0.0
+    for kernel in network.kernels:
+        if kernel.l1 > 0 or kernel.l2 > 0:
+            weights = parameters[kernel.name].detach().double()
+            penalty += kernel.l1 * float(weights.abs().sum())
+            penalty += kernel.l2 * float(weights.square().sum())
+    return penalty
 
 
 def monitored(experiment: Experiment, value: float) -> float:
@@ -145,7 +147,7 @@ def monitored(experiment: Experiment, value: float) -> float:
     larger_is_better = any(
         metric.larger_is_better
         for metric in experiment.metrics
-        if metric.name == experiment.training.monitor
+        if metric.label == experiment.training.monitor
     )
     return math.inf if math.isnan(value) else -value if larger_is_better else value
 
@@ -161,7 +163,6 @@ def _remember(experiment: Experiment, plan: Plan, state: State, value: float) ->
     if plan.patience is not None and state.step - best.step >= plan.patience:
         since = plan.epoch_of(best.step)
         state.ended = f"no better {experiment.training.monitor} since epoch {since:g}"
-    if isinstance(experiment.schedule, Performance):
-        state.plateau = experiment.schedule.observe(
-            state.plateau, loss, step=state.step, per_epoch=plan.updates_per_epoch
-        )
+    state.plateau = experiment.schedule.observe(
+        state.plateau, loss, step=state.step, per_epoch=plan.updates_per_epoch
+    )

@@ -13,8 +13,8 @@ def rates(experiment: Experiment, plan: Plan, state: State, update: int) -> tupl
     The state matters to performance scheduling alone: it remembers how often the rate was lowered.
     """
     schedule, optimizer = experiment.schedule, experiment.optimizer
-    factor = schedule.lr_factor(update, plan.total_updates) * state.plateau.factor
-    momentum = schedule.momentum(update, plan.total_updates)
+    factor = schedule.lr_factor(update, plan.span) * state.plateau.factor
+    momentum = schedule.momentum(update, plan.span)
     if momentum is None:
         momentum = optimizer.own_momentum or 0.0
     return optimizer.lr * factor, momentum

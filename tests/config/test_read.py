@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnnlab.choices.initializers import GlorotUniform, HeNormal, LecunNormal
-from dnnlab.choices.optimizers import Nadam
+from dnnlab.choices.architectures.mlp import Mlp
+from dnnlab.choices.initializers.scaling import GlorotUniform, HeNormal, LecunNormal
+from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.config.read import read
 from dnnlab.errors import ConfigError
 from dnnlab.experiment import Finding
@@ -106,6 +107,7 @@ def test_auto_is_resolved_by_activation_and_task() -> None:
         "activation: selu, initializer: glorot_uniform}]}\n"
         "schedule: one_cycle\noptimizer: nadam\n"
     )
+    assert isinstance(experiment.architecture, Mlp)
     hidden = experiment.architecture.hidden
     assert experiment.initializer == HeNormal()
     assert [layer.initializer for layer in hidden] == [None, LecunNormal(), GlorotUniform()]

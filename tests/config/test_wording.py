@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dnnlab.choices.optimizers import Nadam
+from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.config.wording import dotted, nearest, shown, spec_at
 from dnnlab.experiment import Training
 from tests.support import refusal_of
@@ -94,7 +94,7 @@ START = "data: digits\narchitecture: {name: mlp, hidden: [10]}\n"
         (
             "metrics: [accuracy, acuracy]",
             "3:21 unknown metric \"acuracy\"; did you mean 'accuracy'? "
-            "(one of accuracy, mae, rmse, r2)",
+            "(one of accuracy, top_k, confusion, mae, rmse, r2)",
         ),
     ],
 )

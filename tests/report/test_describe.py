@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dnnlab.choices import FAMILIES, members
-from dnnlab.choices.optimizers import Nadam
+from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.errors import ConfigError
 from dnnlab.experiment import Experiment, Training
 from dnnlab.report.describe import (

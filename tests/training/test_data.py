@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from dnnlab.choices.datasets import Csv, Diabetes, Digits, Examples, Holdout
+from dnnlab.choices.datasets import Examples, Holdout
+from dnnlab.choices.datasets.bundled import Diabetes, Digits
+from dnnlab.choices.datasets.table import Csv
 from dnnlab.errors import DataError
 from dnnlab.training.data import Scaling, prepare
 

@@ -8,7 +8,7 @@ import torch
 
 from dnnlab.methods.session import Session
 from dnnlab.training.evaluation import evaluate
-from dnnlab.training.loop import NonFinite, Progress, fit, l2_penalty, monitored
+from dnnlab.training.loop import NonFinite, Progress, fit, monitored, penalty_of
 from tests.support import experiment_of, made_up_data, session_of
 
 TEXT = """
@@ -115,7 +115,7 @@ def test_other_weights_are_penalized_and_said(tmp_path: Path) -> None:
         tensors[name].square().sum().item() for name in ("dense1.weight", "output.weight")
     )
     assert steps[-1].records[0].values["penalty"] == pytest.approx(expected, rel=1e-5)
-    assert l2_penalty(session_of(TEXT, folder=tmp_path).state.network) == 0
+    assert penalty_of(session_of(TEXT, folder=tmp_path).state.network) == 0
 
 
 def test_divergence_is_raised_and_the_state_is_still_good(tmp_path: Path) -> None:

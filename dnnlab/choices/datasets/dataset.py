@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from dnnlab.choices.losses import Task
 from dnnlab.errors import DataError
 from dnnlab.randomness import key
-from dnnlab.spec import Count, Shorthand, Spec
+from dnnlab.spec import Choice, Count, Shorthand, Spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,8 +92,16 @@ class Holdout(Spec):
 Held = Annotated[Holdout, Shorthand("fraction")]
 
 
-class Dataset(Spec):
-    """The settings that every dataset has. Abstract."""
+class Dataset(Choice):
+    """What every dataset has. Abstract."""
+
+    family: ClassVar[str] = "data"
+    members: ClassVar[dict[str, str]] = {
+        "digits": "bundled.Digits",
+        "diabetes": "bundled.Diabetes",
+        "fashion_mnist": "images.FashionMnist",
+        "csv": "table.Csv",
+    }
 
     validation: Held | None = Holdout(fraction=0.1)
     """Held out of the training split to watch the training: a share, or {first: n}, {random: n}."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnnlab.choices.datasets import Diabetes, Digits
+from dnnlab.choices.datasets.bundled import Diabetes, Digits
 
 
 def test_digits() -> None:

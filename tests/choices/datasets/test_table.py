@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dnnlab.choices.datasets import Csv, Source
-from dnnlab.choices.datasets.table import Table, encode
+from dnnlab.choices.datasets import Source
+from dnnlab.choices.datasets.table import Csv, Table, encode
 from dnnlab.errors import DataError
 
 HOUSES = """size,town,age,price

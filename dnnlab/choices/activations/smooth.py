@@ -1,38 +1,16 @@
-"""Activations: what a unit does with its weighted sum z.
+"""Smooth relatives of the rectifier: bounded below, not cut off."""
 
-To add one: write its class here and add it to the union at the end.
-"""
+from typing import TYPE_CHECKING, Literal
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
-
-from dnnlab.choices.initializers import HeNormal, LecunNormal
-from dnnlab.spec import Family, Positive, Spec
+from dnnlab.choices.activations import Activation
+from dnnlab.choices.initializers import Initializer
+from dnnlab.spec import Positive
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Relu(Spec):
-    """Rectified linear unit.
-
-        relu(z) = max(0, z)
-
-    Units whose z is negative for every input stop learning ('dying ReLU').
-    Source: Nair and Hinton, 2010; Glorot, Bordes and Bengio, 2011.
-    Keras and PyTorch: the same.
-    """
-
-    name: Literal["relu"] = "relu"
-    initializer: ClassVar[type[HeNormal]] = HeNormal
-
-    def build(self) -> "nn.Module":
-        """Returns the torch module."""
-        from torch import nn
-
-        return nn.ReLU()
-
-
-class Elu(Spec):
+class Elu(Activation):
     """Exponential linear unit: smooth, with a mean activation near 0.
 
         elu(z) = z if z > 0, else alpha * (exp(z) - 1)
@@ -44,16 +22,19 @@ class Elu(Spec):
     name: Literal["elu"] = "elu"
     alpha: Positive = 1.0
     """The value approached for very negative z is -alpha."""
-    initializer: ClassVar[type[HeNormal]] = HeNormal
 
-    def build(self) -> "nn.Module":
+    def build(self, units: int) -> "nn.Module":
         """Returns the torch module."""
         from torch import nn
 
         return nn.ELU(alpha=self.alpha)
 
+    def initializer(self) -> Initializer:
+        """Returns He's, as the chapter does."""
+        return Initializer.named("he_normal")
 
-class Selu(Spec):
+
+class Selu(Activation):
     """Scaled exponential linear unit: in a plain stack, activations keep mean 0 and variance 1.
 
         selu(z) = 1.0507 * (z if z > 0, else 1.6733 * (exp(z) - 1))
@@ -65,13 +46,13 @@ class Selu(Spec):
     """
 
     name: Literal["selu"] = "selu"
-    initializer: ClassVar[type[LecunNormal]] = LecunNormal
 
-    def build(self) -> "nn.Module":
+    def build(self, units: int) -> "nn.Module":
         """Returns the torch module."""
         from torch import nn
 
         return nn.SELU()
 
-
-Activation = Annotated[Relu | Elu | Selu, Family("activation")]
+    def initializer(self) -> Initializer:
+        """Returns LeCun's."""
+        return Initializer.named("lecun_normal")

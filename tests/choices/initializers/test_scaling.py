@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dnnlab.choices.initializers import GlorotUniform, HeNormal, LecunNormal, VarianceScaling
+from dnnlab.choices.initializers.scaling import (
+    GlorotUniform,
+    HeNormal,
+    LecunNormal,
+    VarianceScaling,
+)
 
 SHAPE = (500, 1000)  # 1,000 inputs, 500 units
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from dnnlab.choices.optimizers import Nadam, Sgd
+from dnnlab.choices.optimizers.adaptive import Nadam
+from dnnlab.choices.optimizers.descent import Sgd
 
 
 def test_memory_begins_at_nothing() -> None:

@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnnlab.choices.schedules import Constant, OneCycle, Performance, Plateau
+from dnnlab.choices.schedules import Plateau, Span
+from dnnlab.choices.schedules.cycles import OneCycle
+from dnnlab.choices.schedules.falling import Constant
+from dnnlab.choices.schedules.performance import Performance
 from dnnlab.spec import Duration
 
 
 def test_constant() -> None:
-    assert [Constant().lr_factor(t, 10) for t in range(10)] == [1.0] * 10
+    assert [Constant().lr_factor(t, Span(10, 10)) for t in range(10)] == [1.0] * 10
 
 
 def chapter_rate(t: int, total: int) -> float:
@@ -26,7 +29,7 @@ def chapter_rate(t: int, total: int) -> float:
 
 
 def test_one_cycle_has_the_chapters_three_linear_phases() -> None:
-    found = [OneCycle().lr_factor(t, 1000) for t in range(1000)]
+    found = [OneCycle().lr_factor(t, Span(1000, 10)) for t in range(1000)]
     expected = [chapter_rate(t, 1000) for t in range(1000)]
     assert found == pytest.approx(expected, rel=1e-12)
     assert found[0] == 0.1
@@ -37,17 +40,19 @@ def test_one_cycle_has_the_chapters_three_linear_phases() -> None:
 
 def test_one_cycle_moves_the_momentum_the_other_way() -> None:
     schedule = OneCycle(cycle_momentum=True)
-    momentum = [schedule.momentum(t, 1000) for t in (0, 225, 450, 675, 900, 999)]
+    momentum = [schedule.momentum(t, Span(1000, 10)) for t in (0, 225, 450, 675, 900, 999)]
     assert momentum == pytest.approx([0.95, 0.90, 0.85, 0.90, 0.95, 0.95])
-    assert OneCycle(cycle_momentum=False).momentum(0, 1000) is None
+    assert OneCycle(cycle_momentum=False).momentum(0, Span(1000, 10)) is None
 
 
 def test_the_cosine_shape_meets_the_linear_one_at_corners_and_middles() -> None:
     linear, cosine = OneCycle(), OneCycle(shape="cosine")
     for t in (0, 225, 450, 675, 900, 999):
-        assert cosine.lr_factor(t, 1000) == pytest.approx(linear.lr_factor(t, 1000), rel=1e-9)
+        assert cosine.lr_factor(t, Span(1000, 10)) == pytest.approx(
+            linear.lr_factor(t, Span(1000, 10)), rel=1e-9
+        )
     quarter = 0.1 + 0.9 * (1 - math.cos(math.pi / 4)) / 2
-    assert cosine.lr_factor(112, 1000) == pytest.approx(quarter, rel=0.01)
+    assert cosine.lr_factor(112, Span(1000, 10)) == pytest.approx(quarter, rel=0.01)
 
 
 @given(total=st.integers(1, 500), final=st.floats(0, 1), start=st.floats(0.001, 1))
@@ -56,8 +61,8 @@ def test_one_cycle_stays_within_its_bounds_however_short(
 ) -> None:
     schedule = OneCycle(final=final, start=start, end=0.0, cycle_momentum=True)
     for t in range(total):
-        assert 0 <= schedule.lr_factor(t, total) <= 1 + 1e-12
-        momentum = schedule.momentum(t, total)
+        assert 0 <= schedule.lr_factor(t, Span(total, 10)) <= 1 + 1e-12
+        momentum = schedule.momentum(t, Span(total, 10))
         assert momentum is not None
         assert 0.85 - 1e-12 <= momentum <= 0.95 + 1e-12
 

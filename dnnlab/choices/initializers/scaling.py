@@ -1,13 +1,14 @@
-"""Initializers: the first values of a layer's weights. Biases begin at 0.
+"""Initializers whose variance follows from the size of the layer.
 
     fan_in = inputs of the layer; fan_out = its outputs; fan_avg = (fan_in + fan_out) / 2
 
-All but `variance_scaling` are its special cases.
+All but `auto` are special cases of `variance_scaling`.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from dnnlab.spec import Family, Positive, Spec
+from dnnlab.choices.initializers import Initializer
+from dnnlab.spec import Positive
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from dnnlab.kernels.network import Fill
 
 
-class AutoInitializer(Spec):
+class AutoInitializer(Initializer):
     """Picks by the layer's activation: He for the ReLU family, LeCun for SELU, Glorot else.
 
     The output layer, which has no activation of its own, gets Glorot. What was picked is written
@@ -27,8 +28,12 @@ class AutoInitializer(Spec):
 
     name: Literal["auto"] = "auto"
 
+    def build(self) -> "Fill":
+        """Raises AssertionError: auto is replaced while reading."""
+        raise AssertionError("auto is resolved while reading")
 
-class VarianceScaling(Spec):
+
+class VarianceScaling(Initializer):
     """The general form: mean 0 and a variance set by the size of the layer.
 
         variance = scale / fan;   uniform: within sqrt(3 * variance)
@@ -61,7 +66,7 @@ class VarianceScaling(Spec):
         return fill
 
 
-class GlorotUniform(Spec):
+class GlorotUniform(Initializer):
     """Variance 1 / fan_avg, uniform: for no activation, tanh, the logistic function and softmax.
 
         weights uniform within sqrt(3 / fan_avg) = sqrt(6 / (fan_in + fan_out))
@@ -77,7 +82,7 @@ class GlorotUniform(Spec):
         return VarianceScaling(mode="fan_avg", distribution="uniform").build()
 
 
-class HeNormal(Spec):
+class HeNormal(Initializer):
     """Variance 2 / fan_in, normal, cut off at two standard deviations: for ReLU and its family.
 
         variance = 2 / fan_in
@@ -93,7 +98,7 @@ class HeNormal(Spec):
         return VarianceScaling(scale=2.0).build()
 
 
-class LecunNormal(Spec):
+class LecunNormal(Initializer):
     """Variance 1 / fan_in, normal, cut off at two standard deviations: for SELU.
 
         variance = 1 / fan_in
@@ -107,9 +112,3 @@ class LecunNormal(Spec):
     def build(self) -> "Fill":
         """Returns what fills a kernel in place."""
         return VarianceScaling().build()
-
-
-Initializer = Annotated[
-    AutoInitializer | GlorotUniform | HeNormal | LecunNormal | VarianceScaling,
-    Family("initializer"),
-]

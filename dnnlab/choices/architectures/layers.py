@@ -1,0 +1,193 @@
+"""The settings of one layer: the net's own, and what a layer's entry says otherwise."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dnnlab.choices.activations import Activation
+from dnnlab.choices.initializers import Initializer
+from dnnlab.choices.initializers.scaling import AutoInitializer
+from dnnlab.choices.normalizations import Normalization
+from dnnlab.choices.regularizers import Dropout
+from dnnlab.spec import Auto, NonNegative, Positive, Shorthand, Spec
+
+# More layers than this are a typing error: the deepest nets trained have 10,000.
+MostLayers = Annotated[int, Field(ge=1, le=20_000)]
+MostUnits = Annotated[int, Field(ge=1, le=10_000_000)]
+
+Kind = Literal["dense", "convolution", "recurrent"]
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What every layer of a net has unless its own entry says otherwise."""
+
+    activation: Activation
+    initializer: Initializer
+    bias_initializer: Initializer
+    normalization: Normalization
+    dropout: Dropout | None
+    l1: float
+    l2: float
+    max_norm: float | None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One hidden layer with all its settings, those of its own entry and those of the net."""
+
+    path: tuple[str | int, ...]
+    """Where its entry stands in the config."""
+    kind: Kind
+    width: int
+    """Units, or filters."""
+    plain: bool
+    """Whether it stands in a plain stack: no connection skips it."""
+    own: frozenset[str]
+    """Which of the settings below its own entry gives."""
+    activation: Activation
+    initializer: Initializer
+    bias_initializer: Initializer
+    normalization: Normalization
+    dropout: Dropout | None
+    """What drops its outputs, if something does."""
+    l1: float
+    l2: float
+    max_norm: float | None
+    use_bias: bool
+
+    def place(self, setting: str) -> tuple[str | int, ...]:
+        """Returns where in the config a setting of this layer comes from."""
+        if setting in self.own:
+            return (*self.path, setting)
+        if setting == "use_bias":
+            return ("architecture", "use_bias")
+        regularizers = ("dropout", "l1", "l2", "max_norm")
+        return ("regularization", setting) if setting in regularizers else (setting,)
+
+
+class LayerEntry(Spec):
+    """What the entry of a layer may say otherwise than the net. Abstract."""
+
+    repeat: MostLayers = 1
+    """How many such layers follow each other."""
+    activation: Activation | None = None
+    """This layer's own activation; null for the experiment's."""
+    initializer: Initializer | None = None
+    """This layer's own initializer; null for the experiment's."""
+    bias_initializer: Initializer | None = None
+    """This layer's own bias_initializer; null for the experiment's."""
+    normalization: Normalization | None = None
+    """This layer's own normalization; null for the experiment's."""
+    dropout: Annotated[Dropout, Shorthand("rate")] | None = None
+    """Dropout after this layer, 0 for none; null for the experiment's."""
+    l1: NonNegative | None = None
+    """This layer's own l1; null for the experiment's."""
+    l2: NonNegative | None = None
+    """This layer's own l2; null for the experiment's."""
+    max_norm: Positive | None = None
+    """This layer's own max_norm; null for the experiment's."""
+    use_bias: bool | None = None
+    """This layer's own use_bias; null for the architecture's."""
+
+    @model_validator(mode="after")
+    def _only_what_a_layer_can_have(self) -> Self:
+        normalization, dropout = self.normalization, self.dropout
+        if normalization is not None and normalization.on_input:
+            raise ValueError(
+                "normalization.input is of the whole net: it belongs to the top-level normalization"
+            )
+        if dropout is not None and dropout.where.layers != "all":
+            raise ValueError("a layer's own dropout stands after that layer; dropout.where cannot")
+        return self
+
+    def resolved(self, settings: LayerSettings, use_bias: bool | Auto) -> Self:
+        """Returns it with every `auto` replaced: initializers by activation, biases by place.
+
+        A layer's own activation brings its own initializer, where that is auto.
+        """
+        update: dict[str, object] = {}
+        inherits_auto = self.initializer is None and isinstance(
+            settings.initializer, AutoInitializer
+        )
+        if isinstance(self.initializer, AutoInitializer) or (inherits_auto and self.activation):
+            update["initializer"] = (self.activation or settings.activation).initializer()
+        normalization = self.normalization or settings.normalization
+        if use_bias == "auto" and self.use_bias is None and normalization.replaces_bias:
+            update["use_bias"] = False
+        return self.model_copy(update=update) if update else self
+
+
+Entry = tuple[tuple[str | int, ...], LayerEntry, Kind, int]
+"""Where the entry of a layer stands, the entry, what it is, and its units or filters."""
+
+
+def layers_of(
+    entries: Sequence[Entry],
+    settings: LayerSettings,
+    *,
+    use_bias: bool | Auto,
+    plain: bool = True,
+) -> Iterator[Layer]:
+    """Yields each layer of these entries, a repeated one as often as it is repeated."""
+    total = sum(entry.repeat for _, entry, _, _ in entries)
+    index = 0
+    for path, entry, kind, width in entries:
+        for _ in range(entry.repeat):
+            dropout = entry.dropout
+            if dropout is None and settings.dropout is not None:
+                reached = settings.dropout.where.on_hidden(index, total)
+                dropout = settings.dropout if reached else None
+            yield Layer(
+                path=path,
+                kind=kind,
+                width=width,
+                plain=plain,
+                own=frozenset(key for key in KEYS if getattr(entry, key) is not None),
+                activation=entry.activation or settings.activation,
+                initializer=entry.initializer or settings.initializer,
+                bias_initializer=entry.bias_initializer or settings.bias_initializer,
+                normalization=entry.normalization or settings.normalization,
+                dropout=dropout if dropout is not None and dropout.rate > 0 else None,
+                l1=settings.l1 if entry.l1 is None else entry.l1,
+                l2=settings.l2 if entry.l2 is None else entry.l2,
+                max_norm=entry.max_norm or settings.max_norm,
+                use_bias=(use_bias is not False) if entry.use_bias is None else entry.use_bias,
+            )
+            index += 1
+
+
+KEYS = tuple(key for key in LayerEntry.model_fields if key != "repeat")
+
+
+class DenseLayer(LayerEntry):
+    """One entry of `hidden`: a dense layer, or several alike. A number alone is its units."""
+
+    units: MostUnits
+    """Neurons of the layer."""
+
+
+class OutputLayer(Spec):
+    """The last layer: one unit per class, or one for a number. No activation, no dropout."""
+
+    initializer: Initializer = AutoInitializer()
+    """auto is glorot_uniform."""
+    bias_initializer: Initializer | None = None
+    """The output layer's own bias_initializer; null for the experiment's."""
+    l1: NonNegative | None = None
+    """The output layer's own l1; null for the experiment's."""
+    l2: NonNegative | None = None
+    """The output layer's own l2; null for the experiment's."""
+    max_norm: Positive | None = None
+    """The output layer's own max_norm; null for the experiment's."""
+    use_bias: bool = True
+    """Whether the outputs have a bias."""
+
+    def resolved(self) -> Self:
+        """Returns it with `auto` replaced."""
+        if not isinstance(self.initializer, AutoInitializer):
+            return self
+        glorot = Initializer.named("glorot_uniform")
+        return self.model_copy(update={"initializer": glorot})
