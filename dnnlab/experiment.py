@@ -195,7 +195,8 @@ def contradictions(experiment: Experiment) -> list[Finding]:
     found += [
         Finding(*each) for each in experiment.architecture.conflicts(experiment.layer_settings)
     ]
-    if (signature := experiment.data.signature()) is not None:
+    found += [Finding(*each) for each in experiment.data.conflicts()]
+    if (signature := experiment.data.shape()) is not None:
         found += conflicts_with_shape(experiment, signature)
     schedule, optimizer = experiment.schedule, experiment.optimizer
     if experiment.data.validation is None:
@@ -240,10 +241,23 @@ def _layer_conflicts(experiment: Experiment) -> Iterator[Finding]:
     """What one layer cannot have. Each is said once, however many layers have it."""
     if not experiment.bias_initializer.fits_biases:
         yield Finding(("bias_initializer",), _NO_FAN.format(experiment.bias_initializer.name))
+    architecture = experiment.architecture
+    if experiment.initializer.rescales_branches and not architecture.has_branches:
+        text = f"{experiment.initializer.name} is for the architecture resnet"
+        yield Finding(("initializer",), text)
     said: set[tuple[str | int, ...]] = set()
     for layer in experiment.layers():
-        groups = getattr(layer.normalization, "groups", None)
-        if groups and layer.width % groups and layer.place("normalization") not in said:
+        kind = layer.dropout.kind if layer.dropout else ""
+        misses = {"spatial": architecture.drops_maps, "recurrent": architecture.drops_memory}
+        if not misses.get(kind, True) and layer.place("dropout") not in said:
+            said.add(layer.place("dropout"))
+            needs = {"spatial": "feature maps", "recurrent": "a memory"}[kind]
+            text = (
+                f"{kind} dropout drops {needs}, and the architecture {architecture.name} has none"
+            )
+            yield Finding(layer.place("dropout"), text)
+        groups = layer.normalization.must_divide
+        if layer.width % groups and layer.place("normalization") not in said:
             said.add(layer.place("normalization"))
             text = f"{groups} groups do not divide the {layer.width} units of {layer.path[-1]}"
             yield Finding(layer.place("normalization"), text)
@@ -261,6 +275,7 @@ _NO_FAN = "{} follows from a layer's inputs and outputs; a bias has none: zeros,
 def conflicts_with_shape(experiment: Experiment, signature: Signature) -> list[Finding]:
     """Returns which settings the shape of the data excludes."""
     found = [Finding(*each) for each in experiment.architecture.conflicts_with(signature)]
+    found += [Finding(*each) for each in experiment.data.conflicts_with(signature)]
     if experiment.loss.one_output and signature.num_outputs != 2:
         text = (
             f"{experiment.loss.name} is for two classes, but the data have "
@@ -282,7 +297,7 @@ def contradictions_with_data(
         found.append(Finding(("training", "batch_size"), text))
     rest = num_train % size
     alone = size == 1 or (rest == 1 and training.last_batch == "keep")
-    if alone and _over_the_batch(experiment):
+    if alone and experiment.architecture.normalizes_batches(experiment.layer_settings):
         why = "1" if size == 1 else f"{size} leaves a last batch of 1 of {num_train} examples"
         text = (
             f"{why}: batch normalization needs 2 or more "
@@ -292,8 +307,3 @@ def contradictions_with_data(
     if experiment.data.validation is not None and num_validation < 1:
         found.append(Finding(("data", "validation"), "holds out no example"))
     return found
-
-
-def _over_the_batch(experiment: Experiment) -> bool:
-    settings = [experiment.normalization, *(layer.normalization for layer in experiment.layers())]
-    return any(normalization.over_the_batch for normalization in settings)

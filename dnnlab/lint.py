@@ -12,6 +12,12 @@ from dnnlab.choices.architectures.layers import Layer
 from dnnlab.experiment import Experiment, Finding
 
 SELU = "(Klambauer et al., 2017)"
+TINY_BATCH = 2
+"""Examples of a batch whose mean and variance say nearly nothing."""
+MOST_SATURATING = 5
+"""Plain layers of sigmoid or tanh that Glorot and Bengio still trained with some effort."""
+FAR_TOO_HIGH = 20
+"""Times the usual rate: twice what a careful range test still finds now and then."""
 
 
 def lint(experiment: Experiment) -> list[Finding]:
@@ -113,14 +119,146 @@ def alpha_dropout_is_for_selu(experiment: Experiment) -> Iterator[Finding]:
         )
 
 
-def l2_is_not_weight_decay(experiment: Experiment) -> Iterator[Finding]:
-    """Adam-like optimizers divide the penalty's gradient by the gradient's size."""
-    if experiment.optimizer.rescales and experiment.regularization.l2 > 0:
+def selu_needs_a_plain_stack(experiment: Experiment) -> Iterator[Finding]:
+    """The fixed point is that of dense layers on each other; a sum of two ways has another."""
+    for layer in _first(
+        _selu_layers(experiment), lambda each: not each.plain or each.kind != "dense"
+    ):
+        why = "connections skip this layer" if not layer.plain else f"this is a {layer.kind}"
         yield Finding(
-            ("regularization", "l2"),
-            f"{experiment.optimizer.name} rescales every gradient, l2's too: weights with large "
-            "gradients are hardly regularized; adamw decays them apart (Loshchilov and Hutter, "
-            "2019)",
+            layer.place("activation"),
+            f"selu normalizes itself in a plain stack of dense layers, but {why}; elu has no "
+            f"such condition {SELU}",
+        )
+
+
+def penalties_are_not_weight_decay(experiment: Experiment) -> Iterator[Finding]:
+    """Adam-like optimizers divide the penalty's gradient by the gradient's size."""
+    for word in ("l1", "l2"):
+        if experiment.optimizer.rescales and getattr(experiment.regularization, word) > 0:
+            yield Finding(
+                ("regularization", word),
+                f"{experiment.optimizer.name} rescales every gradient, {word}'s too: weights with "
+                "large gradients are hardly regularized; adamw decays them apart (Loshchilov and "
+                "Hutter, 2019)",
+            )
+
+
+def max_norm_beside_decay(experiment: Experiment) -> Iterator[Finding]:
+    """Two bounds on the same weights: the tighter one works, the other is idle or in the way."""
+
+    def doubly_bound(layer: Layer) -> bool:
+        return layer.max_norm is not None and (layer.l2 > 0 or experiment.optimizer.decay > 0)
+
+    for layer in _first(experiment.layers(), doubly_bound):
+        other = "l2" if layer.l2 > 0 else "weight_decay"
+        yield Finding(
+            layer.place("max_norm"),
+            f"max_norm and {other} both keep weights small; one of them is enough to tune "
+            "(Srivastava et al., 2014, section 5.1)",
+        )
+
+
+def tiny_batches_for_batch_norm(experiment: Experiment) -> Iterator[Finding]:
+    """Mean and variance of two examples say little about all of them."""
+    size = experiment.training.batch_size
+    if size <= TINY_BATCH and experiment.architecture.normalizes_batches(experiment.layer_settings):
+        yield Finding(
+            ("training", "batch_size"),
+            f"batch normalization with {size} examples knows mean and variance badly; group or "
+            "layer normalization does not depend on the batch (Wu and He, 2018)",
+        )
+
+
+def one_cycle_cut_short(experiment: Experiment) -> Iterator[Finding]:
+    """1cycle's gain comes with its last descent; the loss may well rise on the way there."""
+    stopping, training = experiment.regularization.early_stopping, experiment.training
+    if experiment.schedule.name != "one_cycle" or stopping is None:
+        return
+    patience, total = stopping.patience, training.epochs
+    pairs = ((patience.epochs, total.epochs), (patience.updates, total.updates))
+    if any(short and whole and short < whole / 4 for short, whole in pairs):
+        yield Finding(
+            ("regularization", "early_stopping"),
+            "while 1cycle's rate is high the validation loss may rise for long: a patience under a "
+            "quarter of the training can end it before the descent that pays (Smith, 2018)",
+        )
+
+
+def saturating_deep_stack(experiment: Experiment) -> Iterator[Finding]:
+    """Where units saturate their gradients vanish, and the product over layers vanishes faster."""
+    deep = [
+        layer
+        for layer in experiment.layers()
+        if layer.activation.saturates
+        and layer.plain
+        and layer.kind == "dense"
+        and layer.normalization.position is None
+    ]
+    if len(deep) > MOST_SATURATING:
+        yield Finding(
+            deep[0].place("activation"),
+            f"{len(deep)} plain layers of {deep[0].activation.name} pass hardly any gradient to "
+            "the first ones; elu, selu or a normalization would (Glorot and Bengio, 2010)",
+        )
+
+
+def dropout_before_batch_norm(experiment: Experiment) -> Iterator[Finding]:
+    """Dropout changes the variance in training only; the moving average then fits neither mode."""
+    dropped: Layer | None = None
+    for layer in experiment.layers():
+        if dropped is not None and layer.normalization.over_the_batch:
+            yield Finding(
+                dropped.place("dropout"),
+                "dropout before a batch normalization makes its moving variance wrong in "
+                "evaluation; drop behind the last one: where: {top: 1} (Li et al., 2018)",
+            )
+            return
+        dropped = layer if layer.dropout is not None and dropped is None else dropped
+
+
+def initializer_unlike_the_activation(experiment: Experiment) -> Iterator[Finding]:
+    """The variance of first weights has to make up for what the activation cuts off."""
+    families = ("glorot", "he", "lecun")
+
+    def kin(name: str) -> str:
+        return name.partition("_")[0]
+
+    def unlike(layer: Layer) -> bool:
+        chosen = kin(layer.initializer.name)
+        suits = kin(layer.activation.initializer().name)
+        by_itself = layer.normalization.position is not None or layer.activation.name == "selu"
+        return chosen in families and chosen != suits and not by_itself
+
+    for layer in _first(experiment.layers(), unlike):
+        suits = layer.activation.initializer().name
+        yield Finding(
+            layer.place("initializer"),
+            f"{layer.initializer.name} is not for {layer.activation.name}, whose signal keeps its "
+            f"size with {suits}; initializer: auto picks it (He et al., 2015, section 2.2)",
+        )
+
+
+def kernels_all_alike(experiment: Experiment) -> Iterator[Finding]:
+    """Units that begin alike get the same gradients and stay alike: a layer of one unit."""
+    for layer in _first(
+        experiment.layers(), lambda each: each.initializer.name in ("zeros", "ones", "constant")
+    ):
+        yield Finding(
+            layer.place("initializer"),
+            f"{layer.initializer.name} makes all units of a layer begin and stay alike; first "
+            "weights have to differ (Goodfellow, Bengio and Courville, 2016, section 8.4)",
+        )
+
+
+def rate_far_too_high(experiment: Experiment) -> Iterator[Finding]:
+    """A rate that is usual for one optimizer throws another one's weights away."""
+    optimizer = experiment.optimizer
+    if optimizer.lr > FAR_TOO_HIGH * optimizer.usual_lr:
+        yield Finding(
+            ("optimizer", "lr"),
+            f"{optimizer.lr:g} is more than {FAR_TOO_HIGH} times {optimizer.name}'s usual "
+            f"{optimizer.usual_lr:g}: the loss will probably not fall (Bengio, 2012, section 3.1)",
         )
 
 
@@ -157,7 +295,16 @@ RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     selu_without_max_norm,
     selu_without_normalization,
     alpha_dropout_is_for_selu,
-    l2_is_not_weight_decay,
+    selu_needs_a_plain_stack,
+    penalties_are_not_weight_decay,
+    max_norm_beside_decay,
+    tiny_batches_for_batch_norm,
+    one_cycle_cut_short,
+    saturating_deep_stack,
+    dropout_before_batch_norm,
+    initializer_unlike_the_activation,
+    kernels_all_alike,
+    rate_far_too_high,
     clipping_by_value_turns,
     bias_before_batch_norm,
 )

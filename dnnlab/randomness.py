@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-Purpose = Literal["initial", "order", "dropout", "split"]
+Purpose = Literal["initial", "order", "dropout", "split", "augment", "made"]
 """What a random number is for. Two purposes never share a key."""
 
 

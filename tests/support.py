@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from dnnlab.choices.datasets import Signature
-from dnnlab.choices.datasets.images import IDX_FILES, FashionMnist
+from dnnlab.choices.datasets import Dataset, Signature
+from dnnlab.choices.datasets.downloads import Downloadable
+from dnnlab.choices.datasets.images import FashionMnist
 from dnnlab.config.read import Config, read, validate
 from dnnlab.config.yaml12 import parse
 from dnnlab.errors import ConfigError
@@ -97,16 +98,14 @@ def same_tensors(left: dict[str, Any], right: dict[str, Any]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def has_fashion_mnist() -> bool:
+def is_here(dataset: Dataset) -> bool:
     """Whether the real files are on this machine; tests never download them."""
-    return any(
-        all((place / f"{name}{end}").exists() for name in IDX_FILES)
-        for place in FashionMnist().places()
-        for end in ("", ".gz")
-    )
+    if not isinstance(dataset, Downloadable):
+        return True
+    return any(dataset.files_in(place) for place in dataset.places())
 
 
 needs_fashion_mnist = pytest.mark.skipif(
-    not has_fashion_mnist(), reason="the Fashion-MNIST files are not on this machine"
+    not is_here(FashionMnist()), reason="the Fashion-MNIST files are not on this machine"
 )
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -11,7 +11,7 @@ import torch
 from dnnlab.config.read import read
 from dnnlab.methods.session import assemble
 from dnnlab.training.data import Data, Split, prepare
-from tests.support import has_fashion_mnist
+from tests.support import is_here
 
 FOLDER = Path(__file__).parent.parent / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
@@ -57,8 +57,8 @@ def first(split: Split, count: int) -> Split:
 @pytest.mark.parametrize("path", CONFIGS, ids=name_of)
 def test_it_trains_two_updates_on_a_slice(path: Path) -> None:
     config = read(path)
-    if config.experiment.data.name == "fashion_mnist" and not has_fashion_mnist():
-        pytest.skip("the Fashion-MNIST files are not on this machine")
+    if not is_here(config.experiment.data):
+        pytest.skip(f"the files of {config.experiment.data.name} are not on this machine")
     whole = prepare(config.experiment.data)
     assert whole.validation is not None
     data = Data(

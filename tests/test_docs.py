@@ -11,7 +11,9 @@ import pytest
 from dnnlab import __version__
 from dnnlab.cli.main import COMMANDS
 from dnnlab.config.schema import json_schema
+from dnnlab.config.yaml12 import parse
 from dnnlab.report.describe import reference
+from tests.support import experiment_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,6 +43,20 @@ def test_commands_and_files_that_a_page_names_exist(page: Path) -> None:
         assert (ROOT / config).exists(), f"{page.name} names {config}"
     for word in re.findall(r"make ([a-z]+)`", text):
         assert f"\n{word}:" in (ROOT / "Makefile").read_text(), f"no `make {word}`"
+
+
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
+PARTS = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: str(part.splitlines()[0])[:40])
+def test_what_the_guide_writes_is_right(part: str) -> None:
+    """A part of a config is completed with the smallest data and net."""
+    keys = parse(part.encode(), subject="guide").data
+    if "extends" in keys:
+        return
+    missing = {"data": "data: digits\n", "architecture": "architecture: {name: mlp, hidden: [4]}\n"}
+    experiment_of(part + "".join(line for key, line in missing.items() if key not in keys))
 
 
 def test_every_command_has_its_object_in_the_page_on_json() -> None:

@@ -13,6 +13,12 @@ from tests.support import experiment_of
 START = "data: digits\narchitecture: {name: mlp, hidden: [10, 10]}\n"
 SELU = START + "activation: selu\n"
 OWN = "data: digits\narchitecture: {name: mlp, hidden: [10, {units: 10, activation: selu, %s}]}\n"
+RESNET = "data: digits\narchitecture: {name: resnet, blocks: [{units: 9}]}\n"
+CNN = "data: digits\narchitecture: {name: cnn, convolutions: [{filters: 4, activation: %s}]}\n"
+CYCLE = START + (
+    "schedule: one_cycle\nregularization: {early_stopping: %s}\ntraining: {epochs: %s}\n"
+)
+DEEP = "data: digits\narchitecture: {name: mlp, hidden: [{units: 9, %s}]}\nactivation: %s\n"
 
 CASES = {
     "selu_needs_lecun": (
@@ -25,6 +31,7 @@ CASES = {
     ),
     "selu_needs_standardized_inputs": (
         (SELU.replace("digits", "{name: digits, standardize: range}"), "data.standardize"),
+        SELU.replace("digits", "{name: digits, standardize: per_channel}"),
         SELU,
         START.replace("digits", "{name: digits, standardize: range}"),
     ),
@@ -40,6 +47,7 @@ CASES = {
     ),
     "selu_without_penalties": (
         (SELU + "regularization: {l2: 1e-4}", "regularization.l2"),
+        (SELU + "regularization: {l1: 1e-4}", "regularization.l1"),
         (OWN % "l2: 1e-4", "architecture.hidden.1.l2"),
         SELU,
         (OWN % "l2: 0") + "regularization: {l2: 1e-4}",
@@ -65,10 +73,77 @@ CASES = {
         SELU + "regularization: {dropout: {rate: 0.2, kind: alpha}}",
         START + "regularization: {dropout: 0.2}",
     ),
-    "l2_is_not_weight_decay": (
+    "selu_needs_a_plain_stack": (
+        (RESNET + "activation: selu", "activation"),
+        (CNN % "selu", "architecture.convolutions.0.activation"),
+        CNN % "elu",
+        RESNET + "activation: elu",
+        SELU,
+    ),
+    "penalties_are_not_weight_decay": (
         (START + "optimizer: nadam\nregularization: {l2: 1e-4}", "regularization.l2"),
+        (START + "optimizer: adam\nregularization: {l1: 1e-4}", "regularization.l1"),
         START + "optimizer: sgd\nregularization: {l2: 1e-4}",
         START + "optimizer: nadam",
+    ),
+    "max_norm_beside_decay": (
+        (START + "regularization: {l2: 1e-4, max_norm: 1}", "regularization.max_norm"),
+        (
+            START + "optimizer: adamw\nregularization: {max_norm: 1}",
+            "regularization.max_norm",
+        ),
+        START + "optimizer: adam\nregularization: {max_norm: 1}",
+        START + "optimizer: adamw",
+    ),
+    "tiny_batches_for_batch_norm": (
+        (START + "normalization: batch\ntraining: {batch_size: 2}", "training.batch_size"),
+        START + "normalization: batch\ntraining: {batch_size: 3}",
+        START + "normalization: layer\ntraining: {batch_size: 2}",
+    ),
+    "one_cycle_cut_short": (
+        (CYCLE % ("{patience: 4}", "20"), "regularization.early_stopping"),
+        (
+            CYCLE % ("{patience: {updates: 90}}", "{updates: 400}"),
+            "regularization.early_stopping",
+        ),
+        CYCLE % ("{patience: 5}", "20"),
+        CYCLE % ("{patience: {updates: 90}}", "20"),
+        (CYCLE % ("{patience: 4}", "20")).replace("one_cycle", "constant"),
+    ),
+    "saturating_deep_stack": (
+        (DEEP % ("repeat: 6", "tanh"), "activation"),
+        DEEP % ("repeat: 5", "tanh"),
+        DEEP % ("repeat: 6", "elu"),
+        DEEP % ("repeat: 6", "tanh") + "normalization: batch",
+    ),
+    "dropout_before_batch_norm": (
+        (
+            START + "normalization: batch\nregularization: {dropout: 0.2}",
+            "regularization.dropout",
+        ),
+        START + "normalization: batch\nregularization: {dropout: {rate: 0.2, where: {top: 1}}}",
+        START + "normalization: layer\nregularization: {dropout: 0.2}",
+    ),
+    "initializer_unlike_the_activation": (
+        (START + "activation: tanh\ninitializer: he_normal", "initializer"),
+        (START + "activation: relu\ninitializer: glorot_uniform", "initializer"),
+        (OWN.replace("selu, %s", "relu, %s") % "initializer: lecun_normal",
+         "architecture.hidden.1.initializer"),
+        START + "activation: relu\ninitializer: he_uniform",
+        START + "activation: relu\ninitializer: orthogonal",
+        START + "activation: relu\ninitializer: glorot_uniform\nnormalization: batch",
+        SELU + "initializer: he_normal",  # which has a rule of its own
+    ),
+    "kernels_all_alike": (
+        (START + "initializer: zeros", "initializer"),
+        START + "initializer: random_normal",
+        START + "bias_initializer: zeros",
+    ),
+    "rate_far_too_high": (
+        (START + "optimizer: {name: sgd, lr: 0.3}", "optimizer.lr"),
+        (START + "optimizer: {name: adam, lr: 0.03}", "optimizer.lr"),
+        START + "optimizer: {name: sgd, lr: 0.2}",
+        START + "optimizer: {name: adam, lr: 0.01}",
     ),
     "clipping_by_value_turns": (
         (START + "gradient_clipping: {value: 1}", "gradient_clipping.value"),

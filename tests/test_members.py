@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from dnnlab.choices import FAMILIES, members
 from dnnlab.config.read import read
 from dnnlab.config.write import to_yaml
+from dnnlab.methods.session import assemble
 from dnnlab.spec import Spec
-from tests.support import DIGITS, made_up_data, refusal_of, session_of
+from tests.support import DIGITS, config_file, refusal_of
 from tests.variations import CHOICES, text_of
 
 CASES = [(family, name) for family in FAMILIES for name in members(family)]
@@ -78,14 +79,7 @@ def test_unknown_settings_are_refused(family: str, name: str) -> None:
 def test_a_choice_round_trips_and_takes_a_finite_update(
     family: str, name: str, lines: str, tmp_path: Path
 ) -> None:
-    task = "regression" if "diabetes" in lines or name in ("mse", "mae", "rmse", "r2") else None
-    session = session_of(
-        text_of(lines, tmp_path),
-        made_up_data(
-            task=task or "classification", classes=2 if name == "binary_cross_entropy" else 3
-        ),
-        folder=tmp_path,
-    )
+    session = assemble(config_file(tmp_path, text_of(lines, tmp_path)))
     path = tmp_path / "again.yaml"
     path.write_text(to_yaml(session.experiment), encoding="utf-8")
     assert read(path).experiment == session.experiment

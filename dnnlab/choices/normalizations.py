@@ -31,6 +31,11 @@ class Normalization(Choice):
         return None
 
     @property
+    def must_divide(self) -> int:
+        """What the units of a layer have to be a multiple of."""
+        return 1
+
+    @property
     def on_input(self) -> bool:
         """Whether the inputs of the net are normalized too."""
         return False
@@ -164,6 +169,11 @@ class GroupNormalization(Normalization):
     def position(self) -> Place:
         """As set."""
         return self.place
+
+    @property
+    def must_divide(self) -> int:
+        """The number of groups."""
+        return self.groups
 
     def build(self, units: int, *, spatial: bool = False) -> "nn.Module":
         """Returns the torch module."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json as json_text
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dnnlab.cli.options import RUNS, ConfigFile, Json, Runs, Set
+
+if TYPE_CHECKING:
+    from dnnlab.spec import Spec
 
 Words = Annotated[
     list[str] | None,
@@ -17,6 +20,9 @@ Words = Annotated[
 ]
 All = Annotated[
     bool, typer.Option("--all", help="Every choice and setting, as a page of Markdown.")
+]
+Plot = Annotated[
+    bool, typer.Option("--plot", help="Draw learning rate and momentum over the training.")
 ]
 KindOption = Annotated[str, typer.Option("--kind", help="default or self-normalizing.")]
 File = Annotated[Path, typer.Argument(metavar="[FILE]", help="The config to write.")]
@@ -59,16 +65,23 @@ def init(
     typer.echo(f"next: dnnlab check {file} && dnnlab train {file}", err=True)
 
 
-def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  # noqa: B006
+def check(
+    config: ConfigFile,
+    options: Set = [],  # noqa: B006
+    plot: Plot = False,
+    json: Json = False,
+) -> None:
     """Check a config: every mistake with its line, and settings that defeat each other.
 
     \b
     dnnlab check configs/selu100.yaml --set activation=relu
+    dnnlab check configs/one_cycle.yaml --plot
     """
     from dnnlab.config.read import read
     from dnnlab.report.screen import show_warnings
     from dnnlab.report.text import counted
 
+    _no_plot_in_json(plot, json)
     found = read(config, options)
     warnings = found.warnings()
     if json:
@@ -79,20 +92,37 @@ def check(config: ConfigFile, options: Set = [], json: Json = False) -> None:  #
     show_warnings(warnings, sys.stdout)
     count = f", {counted(len(warnings), 'warning')}" if warnings else ""
     typer.echo(f"{config}: no mistakes{count}")
+    if plot:
+        from dnnlab.report.schedule import of_experiment
+
+        typer.echo("\n" + "\n".join(of_experiment(found.experiment)))
     typer.echo(f"next: dnnlab train {config}", err=True)
 
 
-def describe(words: Words = None, everything: All = False, json: Json = False) -> None:
+def _no_plot_in_json(plot: bool, json: bool) -> None:
+    """Raises ConfigError: a picture is for eyes."""
+    from dnnlab.errors import ConfigError
+
+    if plot and json:
+        raise ConfigError("--plot", message="--plot draws a picture; it does not go with --json")
+
+
+def describe(
+    words: Words = None, everything: All = False, plot: Plot = False, json: Json = False
+) -> None:
     """Explain what a config can say: all of it, a family, or one choice with its settings.
 
     \b
     dnnlab describe
     dnnlab describe optimizer nadam
+    dnnlab describe schedule one_cycle --plot
     """
     from dnnlab.errors import ConfigError
     from dnnlab.report import describe as describing
 
+    _no_plot_in_json(plot, json)
     found = describing.find(words) if words else None
+    drawn = _schedule_of(found) if plot else None
     if everything and (words or json):
         raise ConfigError("--all", message="--all stands alone: it is everything, in Markdown")
     if json:
@@ -113,8 +143,27 @@ def describe(words: Words = None, everything: All = False, json: Json = False) -
     else:
         lines = describing.details(found)
     typer.echo("\n".join(lines).rstrip())
+    if drawn is not None:
+        from dnnlab.report.schedule import of_default
+
+        typer.echo("\n" + "\n".join(of_default(drawn)))
     if found is None and not everything:
         typer.echo("next: dnnlab describe optimizer nadam", err=True)
+
+
+def _schedule_of(found: type[Spec] | str | None) -> str:
+    """Returns the name of the schedule that was found. Raises ConfigError if it is none."""
+    from dnnlab.choices.schedules import Schedule
+    from dnnlab.errors import ConfigError
+    from dnnlab.spec import choice_name
+
+    if isinstance(found, type) and issubclass(found, Schedule):
+        return str(choice_name(found))
+    raise ConfigError(
+        "--plot",
+        message="--plot draws a schedule: name one",
+        remedy="dnnlab describe schedule one_cycle --plot",
+    )
 
 
 def schema(out: SchemaOut = None, json: Json = False) -> None:

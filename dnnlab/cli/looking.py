@@ -24,7 +24,7 @@ from dnnlab.cli.options import (
 Split = Annotated[str, typer.Option("--split", metavar="SPLIT", help="train, validation or test.")]
 DataFile = Annotated[
     Path | None,
-    typer.Option("--data", metavar="FILE", help="Raw inputs: a CSV table, or NPZ with `inputs`."),
+    typer.Option("--data", metavar="FILE", help="Raw inputs: a table, NPZ with `inputs`, images."),
 ]
 Out = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE", help="Where to: .csv or .npz; - is stdout.")
@@ -59,7 +59,7 @@ def evaluate(
 
         typer.echo(to_json(result))
         return
-    show_metrics(result, console())
+    show_metrics(result, console(), trained.class_names)
     say(f"{path}, weights of update {result['step']:,}")
     say(f"next: dnnlab predict {short_name(path)} --split {split} --out predictions.csv")
 

@@ -129,7 +129,8 @@ def _run(training: Training, *, json: bool, quiet: bool) -> None:
     if json:
         typer.echo(json_text.dumps(result))
         return
-    show_result(result, training.folder.rows(), console())
+    names = training.session.data.class_names
+    show_result(result, training.folder.rows(), console(), names)
     typer.echo(f"\nrun: {path}")
     if not quiet:
         say(f"next: dnnlab evaluate {short_name(path)}")

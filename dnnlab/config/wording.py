@@ -130,9 +130,11 @@ def _elsewhere(key: str) -> str | None:
             if key == "name"
             else [s for s in specs_in(field.annotation) if key in s.model_fields]
         )
-        if owners:
-            of_choice = family is not None and len(owners) < len(family.members)
-            return f"{name}.{key}" + (f" of {choice_name(owners[0])}" if of_choice else "")
+        if not owners:
+            continue
+        if family is None or len(owners) == len(family.members):
+            return f"{name}.{key}"
+        return f"{name}.{key} of {', '.join(choice_name(owner) or '' for owner in owners)}"
     return None
 
 

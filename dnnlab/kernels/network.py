@@ -30,6 +30,8 @@ class Kernel:
     l1: float
     l2: float
     max_norm: float | None
+    uses: int = 1
+    """How often it is applied to one example: places of an image, steps of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class Network:
             return inputs
 
         return forward
+
+    @property
+    def widest(self) -> int:
+        """Numbers that the widest layer gives for one example."""
+        parameters = dict(self.module.named_parameters())
+        given = (len(parameters[kernel.name]) * kernel.uses for kernel in self.kernels)
+        return max(given, default=0)
 
     @property
     def num_trainable(self) -> int:

@@ -17,7 +17,11 @@ def evaluate_split(trained: Trained, split: str) -> dict[str, Any]:
     if examples is None:
         raise DataError(f"there is no {split} split: data.validation is null")
     examples = examples.to(trained.device, trained.dtype)
-    metrics = evaluate(trained.state.network, examples, trained.scaling, trained.experiment)
+    if trained.experiment.task == "reconstruction":
+        examples = examples.reconstructing()
+    metrics = evaluate(
+        trained.state.network, examples, trained.scaling, trained.experiment, tables=True
+    )
     return {
         "schema": 1,
         "run": str(trained.path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,8 +12,11 @@ from zipfile import BadZipFile
 import numpy as np
 from torch import Tensor
 
-from dnnlab.choices.datasets.table import Csv, Table, encode, refuse_missing
+from dnnlab.choices.datasets.cells import encode, refuse_missing
+from dnnlab.choices.datasets.image_folder import ImageFolder, images_at
+from dnnlab.choices.datasets.table import TableData
 from dnnlab.errors import DataError
+from dnnlab.kernels.metrics import probabilities
 from dnnlab.methods.evaluate import prepare_as_trained
 from dnnlab.methods.trained import Trained
 from dnnlab.training.evaluation import in_units_of_the_data, outputs_of
@@ -24,11 +27,13 @@ class Predictions:
     """One entry per example, in the order of the file."""
 
     outputs: np.ndarray
-    """Probabilities (N, C), or numbers (N,) in the units of the data."""
+    """Probabilities (N, C); numbers (N,) in the units of the data; or inputs given back (N, F)."""
     targets: np.ndarray | None
     """True classes or numbers (N,), where they are known."""
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """The file of each example, where each is one; else examples go by their numbers."""
 
     def __len__(self) -> int:
         return len(self.outputs)
@@ -38,6 +43,12 @@ class Predictions:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         known = [] if self.targets is None else ["target"]
+        examples = self.files or range(len(self))
+        if self.outputs.ndim == 2 and not self.class_names:
+            writer.writerow(["example", *(f"output{i}" for i in range(self.outputs.shape[1]))])
+            for example, values in zip(examples, self.outputs, strict=True):
+                writer.writerow([example, *(f"{value:.7g}" for value in values)])
+            return text.getvalue()
         if not self.class_names:
             writer.writerow(["example", "prediction", *known])
             for row, value in enumerate(self.outputs):
@@ -47,14 +58,14 @@ class Predictions:
         names = self.class_names
         probabilities = [f"p({name})" for name in names]
         writer.writerow(["example", "prediction", *known, *probabilities])
-        for row, shares in enumerate(self.outputs):
+        for row, (example, shares) in enumerate(zip(examples, self.outputs, strict=True)):
             target = [] if self.targets is None else [names[int(self.targets[row])]]
             shown = [f"{share:.7g}" for share in shares]
-            writer.writerow([row, names[int(shares.argmax())], *target, *shown])
+            writer.writerow([example, names[int(shares.argmax())], *target, *shown])
         return text.getvalue()
 
     def to_npz(self) -> bytes:
-        """Returns a NumPy archive: outputs, prediction, class_names, and targets where known."""
+        """Returns a NumPy archive: outputs, prediction, class_names; targets, files where known."""
         classes = bool(self.class_names)
         arrays: dict[str, Any] = {
             "outputs": self.outputs,
@@ -63,6 +74,8 @@ class Predictions:
         }
         if self.targets is not None:
             arrays["targets"] = self.targets
+        if self.files:
+            arrays["files"] = np.array(self.files, dtype=np.str_)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
@@ -80,22 +93,27 @@ def predict_split(trained: Trained, split: str) -> Predictions:
 
 
 def predict_file(trained: Trained, path: Path) -> Predictions:
-    """Answers for the examples of a file: CSV with the run's columns, or NPZ with `inputs`.
+    """Answers for the examples of a file: a table with the run's columns, or NPZ with `inputs`.
 
-    Inputs are raw, as the training data were. Raises DataError if they do not fit the run.
+    A run trained on a folder of images takes an image, or images lying in a folder. Inputs are raw,
+    as the training data were. Raises DataError if they do not fit the run.
     """
     notes: tuple[str, ...] = ()
+    data = trained.experiment.data
+    images: tuple[Path, ...] = ()
     if path.suffix.lower() == ".npz":
         raw = _read_npz(path)
+    elif isinstance(data, ImageFolder):
+        images = tuple(images_at(path))
+        raw = data.images(images)
     elif not trained.columns:
         raise DataError(
             f"{path}: this run was not trained on a table; give an .npz with an array `inputs`"
         )
     else:
-        table = trained.experiment.data
-        assert isinstance(table, Csv), "only tables have columns"
-        rows = Table.read(path, table.delimiter)
-        if table.missing == "refuse":
+        assert isinstance(data, TableData), "only tables have columns"
+        rows = data.table(path)
+        if data.missing == "refuse":
             refuse_missing(rows, [str(column["name"]) for column in trained.columns])
         raw, unknown = encode(rows, trained.columns)
         notes = tuple(
@@ -113,7 +131,8 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
     if not bool(inputs.isfinite().all()):
         row = int((~inputs.flatten(1).isfinite().all(1)).nonzero()[0])
         raise DataError(f"{path}: example {row} has an input that is missing or not finite")
-    return _answer(trained, inputs, None, notes)
+    found = _answer(trained, inputs, None, notes)
+    return replace(found, files=tuple(image.name for image in images))
 
 
 def _answer(
@@ -121,8 +140,12 @@ def _answer(
 ) -> Predictions:
     placed = inputs.to(trained.device, trained.dtype)
     outputs = outputs_of(trained.state.network, placed, trained.experiment).double().cpu()
-    if trained.signature.task == "classification":
-        return Predictions(outputs.softmax(1).numpy(), targets, trained.class_names, notes)
+    if trained.experiment.task == "reconstruction":
+        scaled = outputs.view(-1, *trained.signature.input_shape).numpy()
+        raw = scaled * trained.scaling.scale + trained.scaling.shift
+        return Predictions(raw.reshape(len(raw), -1), None, (), notes)
+    if trained.experiment.task == "classification":
+        return Predictions(probabilities(outputs).numpy(), targets, trained.class_names, notes)
     numbers = in_units_of_the_data(outputs, trained.scaling)[:, 0]
     return Predictions(numbers.numpy(), targets, (), notes)
 

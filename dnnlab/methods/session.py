@@ -28,8 +28,11 @@ class Session:
     engine: Engine
 
 
-def assemble(config: Config, data: Data | None = None) -> Session:
-    """Reads the data and builds all parts. Raises DataError, ConfigError or MachineError."""
+def assemble(config: Config, data: Data | None = None, *, begin: bool = True) -> Session:
+    """Reads the data and builds all parts. Raises DataError, ConfigError or MachineError.
+
+    Unless it is to `begin`, the state is still to be filled from a checkpoint.
+    """
     experiment = config.experiment
     device = pick_device(experiment.training.device)
     data = data or prepare(experiment.data)
@@ -45,11 +48,13 @@ def assemble(config: Config, data: Data | None = None) -> Session:
     experiment = experiment.model_copy(update={"training": settled})
     dtype = weights_dtype(training.precision)
     with memory_of(device):
-        state = State.fresh(
-            network, experiment.optimizer, seed=training.seed, device=device, dtype=dtype
-        )
+        state = State.empty(network, experiment.optimizer, device=device, dtype=dtype)
+        if begin:
+            state.begin(training.seed)
         data = data.to(device, dtype)
         if experiment.task == "reconstruction":
             data = data.reconstructing()
-        engine = EagerEngine(experiment, plan, state, data.train)
+        augmentation = experiment.data.augmentation
+        augment = data.augmenter(augmentation, training.seed) if augmentation else None
+        engine = EagerEngine(experiment, plan, state, data.train, augment)
     return Session(experiment, plan, machine, data, state, engine)

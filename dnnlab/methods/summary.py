@@ -70,7 +70,7 @@ class Summary:
 def summarize(config: Config) -> Summary:
     """Builds the net on no memory at all and lists its layers. Reads the data only if it must."""
     data = config.experiment.data
-    signature = data.signature() or prepare(data).signature
+    signature = data.shape() or prepare(data).signature
     network = config.experiment.network(signature)
     return Summary(
         layers=tuple(_rows(network, signature)),
@@ -84,7 +84,9 @@ def _rows(network: Network, signature: Signature) -> list[LayerRow]:
     rows: list[LayerRow] = []
 
     def note(name: str) -> Any:
-        def hook(part: nn.Module, given: object, output: torch.Tensor) -> None:
+        def hook(part: nn.Module, given: object, output: Any) -> None:
+            if isinstance(output, tuple):  # recurrent layers give their memory beside the outputs
+                output = output[0]
             trainable = sum(parameter.numel() for parameter in part.parameters())
             fixed = sum(buffer.numel() for buffer in part.buffers())
             shape = tuple(output.shape[1:])

@@ -121,7 +121,9 @@ class Training:
         best = state.best
         with state.holding(kept_network(session.experiment, state)):
             metrics = {
-                name: evaluate(state.network, split, session.data.scaling, session.experiment)
+                name: evaluate(
+                    state.network, split, session.data.scaling, session.experiment, tables=True
+                )
                 for name, split in session.data.splits().items()
             }
         self.seconds.evaluation += time.monotonic() - started
@@ -201,12 +203,13 @@ def resume(path: Path, *, device: str | None = None) -> Training:
     seconds = Seconds()
     folder = RunFolder.reopen(path)
     try:
-        session = assemble(config)
+        session = assemble(config, begin=False)
         _same_data(path, session)
         notes = _other_machine(path, session.machine)
         newest, damaged = folder.load()
         notes += damage(damaged, newest.step if newest else None)
         if newest is None:
+            session.state.begin(session.experiment.training.seed)
             notes.append("it was stopped before its first checkpoint: it begins again at update 0")
         else:
             session.state.load(newest.tensors, newest.state["state"])

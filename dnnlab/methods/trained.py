@@ -74,13 +74,8 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     training = experiment.training
     where = _place(device, training.device)
     settle(where, pick_threads(training.threads, network, training.batch_size))
-    state = State.fresh(
-        network,
-        experiment.optimizer,
-        seed=training.seed,
-        device=where,
-        dtype=weights_dtype(training.precision),
-    )
+    dtype = weights_dtype(training.precision)
+    state = State.empty(network, experiment.optimizer, device=where, dtype=dtype)
     checkpoint, notes = _checkpoint(path, which)
     state.load(checkpoint.tensors, checkpoint.state["state"])
     step = _choose(state, experiment, which)

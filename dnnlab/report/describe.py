@@ -92,7 +92,7 @@ def settings(spec: type[Spec]) -> list[Setting]:
         Setting(
             name=name,
             kind=_kind(field),
-            default=None if field.is_required() else _default(field),
+            default=None if field.is_required() else _default(field.default),
             meaning=meanings.get(name, ""),
         )
         for name, field in spec.model_fields.items()
@@ -164,8 +164,9 @@ def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
                 yield name, inner
 
 
-def _default(field: FieldInfo) -> str:
-    value: Any = field.default
+def _default(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_default, value))}]"
     if isinstance(value, Duration):
         return counted(value.epochs, "epoch") if value.epochs else f"{value.updates} updates"
     if isinstance(value, Spec):
@@ -174,7 +175,7 @@ def _default(field: FieldInfo) -> str:
             return choice_name(type(value)) or "as listed below"
         given = value.model_dump(mode="json", exclude_unset=True)
         return ", ".join(f"{key}: {_yaml(each)}" for key, each in given.items())
-    return _yaml(list(value) if isinstance(value, tuple) else value)
+    return _yaml(value)
 
 
 def _yaml(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -47,7 +48,9 @@ def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
     for column in rows.columns[1:]:
         column.justify = "left"
     for run in runs:
-        metrics = list((run["test"] or {}).items())[:2]
+        measured = run["test"] or {}
+        tables = confusions(measured)
+        metrics = [item for item in measured.items() if item[0] not in tables][:2]
         test = ", ".join(f"{name} {_number(value)}" for name, value in metrics) or "-"
         best = run["best"]
         best_shown = f"{best['metric']} {_number(best['value'])}" if best else "-"
@@ -57,12 +60,33 @@ def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
     out.print(rows)
 
 
-def show_metrics(result: dict[str, Any], out: Console) -> None:
+def show_metrics(result: dict[str, Any], out: Console, class_names: Sequence[str] = ()) -> None:
     """Prints the metrics of one split."""
     rows = table(f"{result['split']} ({result['examples']:,} examples)", "")
     rows.columns[1].justify = "right"
+    tables = confusions(result["metrics"])
     for name, value in result["metrics"].items():
-        rows.add_row(name, _number(value))
+        if name not in tables:
+            rows.add_row(name, _number(value))
+    out.print(rows)
+    for name, counts in tables.items():
+        show_confusion(name, counts, class_names, out)
+
+
+def confusions(metrics: Mapping[str, Any]) -> dict[str, list[list[int]]]:
+    """Returns those metrics that are tables of counts."""
+    return {name: value for name, value in metrics.items() if isinstance(value, list)}
+
+
+def show_confusion(
+    name: str, counts: Sequence[Sequence[int]], class_names: Sequence[str], out: Console
+) -> None:
+    """Prints how often each true class (row) was called each class (column)."""
+    names = class_names or [str(index) for index in range(len(counts))]
+    rows = table(f"{name}: true", *map(escape, names))
+    for word, row in zip(names, counts, strict=True):
+        rows.add_row(escape(word), *(str(count) if count else "·" for count in row))
+    out.print()
     out.print(rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from dnnlab.methods.session import Session
 from dnnlab.methods.summary import Preview
 from dnnlab.report.curve import curve
 from dnnlab.report.screen import table
+from dnnlab.report.tables import confusions, show_confusion
 from dnnlab.report.text import counted, duration, shown, size
 from dnnlab.training.loop import Progress as Step
 from dnnlab.training.loop import Record
@@ -76,13 +77,21 @@ def _values(record: Record) -> str:
     )
 
 
-def show_result(result: dict[str, Any], rows: list[dict[str, Any]], out: Console) -> None:
+def show_result(
+    result: dict[str, Any],
+    rows: list[dict[str, Any]],
+    out: Console,
+    class_names: Sequence[str] = (),
+) -> None:
     """Prints the metrics of every split with the kept weights, and how the loss went."""
-    names = list(result["metrics"]["test"])
+    tables = confusions(result["metrics"]["test"])
+    names = [name for name in result["metrics"]["test"] if name not in tables]
     metrics = table("split", *names)
     for split, values in result["metrics"].items():
         metrics.add_row(split, *(_or_dash(values[name]) for name in names))
     out.print(metrics)
+    for name, counts in tables.items():
+        show_confusion(f"{name} (test)", counts, class_names, out)
     series = {
         split: [(row["epoch"], row["loss"]) for row in rows if _plottable(row, split)]
         for split in ("train", "validation")

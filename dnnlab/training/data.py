@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,16 @@ import torch
 from torch import Tensor
 
 from dnnlab.choices.datasets import Dataset, Examples, Signature, Source
+from dnnlab.choices.datasets.augmentation import Augmentation
+from dnnlab.choices.datasets.classes import Relabelling
 from dnnlab.errors import DataError
+from dnnlab.randomness import key
 
 ROWS_AT_ONCE = 4096
 """Rows per step where float64 copies of the data are made, so that memory stays small."""
+
+Augmenter = Callable[[Tensor, int], Tensor]
+"""Scaled inputs of a batch and the number of its update -> inputs changed at random."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,10 @@ class Split:
             targets = targets.to(dtype)
         return Split(self.inputs.to(device, dtype), targets.to(device))
 
+    def reconstructing(self) -> Split:
+        """Returns the split with the inputs (N, features) as targets; they share their memory."""
+        return Split(self.inputs, self.inputs.flatten(1))
+
 
 @dataclass(frozen=True)
 class Data:
@@ -116,14 +127,29 @@ class Data:
         train, test = self.train.to(device, dtype), self.test.to(device, dtype)
         return replace(self, train=train, validation=held, test=test)
 
+    def augmenter(self, augmentation: Augmentation, seed: int) -> Augmenter:
+        """Returns the function of a batch of scaled inputs and the update that learns from it.
+
+        It changes the images as they were read, where black is 0: the scaling is undone and done
+        again. Call it on data that lie on their device.
+        """
+        augment = augmentation.build()
+        shift, scale = (
+            torch.from_numpy(np.asarray(each, "float64")).to(self.train.inputs)
+            for each in (self.scaling.shift, self.scaling.scale)
+        )
+
+        def augmented(inputs: Tensor, update: int) -> Tensor:
+            generator = torch.Generator().manual_seed(key(seed, "augment", update))
+            return augment(inputs * scale + shift, generator).sub_(shift).div_(scale)
+
+        return augmented
+
     def reconstructing(self) -> Data:
-        """Returns the data with the inputs (N, features) as targets; they share their memory."""
-
-        def own(split: Split) -> Split:
-            return Split(split.inputs, split.inputs.flatten(1))
-
-        held = None if self.validation is None else own(self.validation)
-        return replace(self, train=own(self.train), validation=held, test=own(self.test))
+        """Returns the data with every split's inputs as its targets."""
+        held = None if self.validation is None else self.validation.reconstructing()
+        train, test = self.train.reconstructing(), self.test.reconstructing()
+        return replace(self, train=train, validation=held, test=test)
 
     def to_json(self) -> dict[str, Any]:
         """Returns what data.json tells of the data: enough to prepare new inputs alike."""
@@ -139,31 +165,83 @@ class Data:
 
 
 def prepare(dataset: Dataset) -> Data:
-    """Reads a dataset, holds out its validation split, scales it. Raises DataError."""
+    """Reads a dataset, holds out its validation split, chooses classes, scales. Raises DataError.
+
+    The order is: validation, classes, train_size, statistics. So the first 5,000 examples are the
+    first of the file, whatever classes are learned, and only what is trained on is counted in.
+    """
     source = dataset.read()
-    train, validation = source.train, None
+    task, names = dataset.task_of_data, source.class_names
+    train, validation, test = source.train, None, source.test
+    if task == "classification":
+        for name, split in (("train", train), ("test", test)):
+            _refuse_labels(name, split, len(names))
     if dataset.validation is not None:
         train, validation = dataset.validation.divide(train, "validation")
-    for name, split in (("train", train), ("validation", validation), ("test", source.test)):
-        if split is not None:
-            _refuse_what_is_no_number(name, split, gaps_are_filled=source.fill_gaps)
-    fingerprint = _fingerprint(train, validation, source.test)
+    if relabelling := dataset.relabelling(names):
+        names = relabelling.names
+        train, test = _chosen(train, relabelling), _chosen(test, relabelling)
+        validation = None if validation is None else _chosen(validation, relabelling)
+    if dataset.train_size is not None:
+        train = dataset.train_size.keep(train, "train_size")
+    splits = {"train": train, "validation": validation, "test": test}
+    for name, part in splits.items():
+        if part is not None:
+            _refuse_what_is_no_number(name, part, gaps_are_filled=source.gaps != "refuse")
+            if task == "classification":
+                _refuse_what_says_nothing(name, part, names)
     scaling = _statistics(train, dataset, source)
     return Data(
         train=_scaled(train, scaling),
         validation=None if validation is None else _scaled(validation, scaling),
-        test=_scaled(source.test, scaling),
-        signature=_signature(source, dataset),
+        test=_scaled(test, scaling),
+        signature=Signature(train.inputs.shape[1:], len(names) or 1, task),
         scaling=scaling,
-        fingerprint=fingerprint,
-        class_names=source.class_names,
+        fingerprint=_fingerprint(train, validation, test),
+        class_names=names,
         columns=source.columns,
     )
 
 
-def _signature(source: Source, dataset: Dataset) -> Signature:
-    outputs = len(source.class_names) or 1
-    return Signature(source.train.inputs.shape[1:], outputs, dataset.task_of_data)
+def _chosen(examples: Examples, relabelling: Relabelling) -> Examples:
+    new = relabelling.new[examples.targets]
+    if (new >= 0).all():
+        return Examples(examples.inputs, new)
+    return Examples(examples.inputs[new >= 0], new[new >= 0])
+
+
+def _refuse_labels(name: str, examples: Examples, num_classes: int) -> None:
+    wrong = (examples.targets < 0) | (examples.targets >= num_classes)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            f"label {examples.targets[row]} of example {row} of the {name} split is not one of "
+            f"the {num_classes} classes, 0 to {num_classes - 1}",
+            remedy="correct the data",
+        )
+
+
+def _refuse_what_says_nothing(name: str, examples: Examples, names: tuple[str, ...]) -> None:
+    """Refuses a class that cannot be learned, and a split that all nets that name it get right."""
+    counts = np.bincount(examples.targets, minlength=len(names))
+    if not len(examples):
+        raise DataError(f"no example of the {name} split is of one of the chosen classes")
+    if (counts > 0).sum() == 1:
+        raise DataError(
+            f"all {len(examples)} examples of the {name} split are of the class "
+            f"'{names[int(counts.argmax())]}'",
+            remedy="a file sorted by class is divided by {random: n} or {fraction: f, "
+            "stratified: true}, not by {first: n}",
+        )
+    if name == "train" and not counts.all():
+        empty = [names[number] for number in np.flatnonzero(counts == 0)]
+        listed = ", ".join(f"'{each}'" for each in empty[:10])
+        more = f" and {len(empty) - 10} more" if len(empty) > 10 else ""
+        raise DataError(
+            f"no example of the training split is of the class {listed}{more}",
+            remedy="stratified: true, in data.validation, data.test and data.train_size, keeps "
+            "some of every class; data.classes leaves classes out",
+        )
 
 
 def _scaled(examples: Examples, scaling: Scaling) -> Split:
@@ -192,14 +270,15 @@ def _fingerprint(*splits: Examples | None) -> str:
 
 def _statistics(train: Examples, dataset: Dataset, source: Source) -> Scaling:
     inputs, fill = train.inputs, None
-    if source.fill_gaps:
+    if source.gaps != "refuse":
         if np.isnan(inputs).all(axis=0).any():
             raise DataError("an input column has no value in the training split at all")
-        fill = np.nanmean(inputs, axis=0)
+        statistic = np.nanmean if source.gaps == "mean" else np.nanmedian
+        fill = statistic(inputs, axis=0)
         inputs = np.where(np.isnan(inputs), fill, inputs)
     shift, scale = np.zeros(()), np.ones(())
-    if dataset.standardize == "per_feature":
-        shift, sd = _mean_and_sd(inputs)
+    if dataset.standardize in ("per_feature", "per_channel"):
+        shift, sd = _mean_and_sd(inputs, per_channel=dataset.standardize == "per_channel")
         scale = _nonzero(sd)
     elif dataset.standardize == "range":
         by_column = 0 if source.columns else None
@@ -218,12 +297,18 @@ def _nonzero(scale: np.ndarray | np.floating[Any]) -> np.ndarray:
     return np.where(scale == 0, 1.0, scale)
 
 
-def _mean_and_sd(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and standard deviation of each feature, in float64 and by two passes."""
+def _mean_and_sd(inputs: np.ndarray, *, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and standard deviation of each feature, in float64 and by two passes.
+
+    Per channel they are those of all its pixels: (C, 1, 1) for images (N, C, H, W), (1, 1) for grey
+    ones (N, H, W), and those of each feature where there are no images.
+    """
     total = len(inputs)
     parts = range(0, total, ROWS_AT_ONCE)
-    mean = sum(inputs[i : i + ROWS_AT_ONCE].sum(axis=0, dtype="float64") for i in parts) / total
+    pixels = tuple(range(inputs.ndim - 1))[-2:] if per_channel and inputs.ndim > 2 else ()
+    whole = sum(inputs[i : i + ROWS_AT_ONCE].sum(axis=0, dtype="float64") for i in parts) / total
+    mean = np.mean(whole, axis=pixels, keepdims=True)
     squares = np.zeros(inputs.shape[1:])
     for i in parts:
         squares += np.square(inputs[i : i + ROWS_AT_ONCE] - mean).sum(axis=0)
-    return np.asarray(mean), np.sqrt(squares / total)
+    return mean, np.sqrt(np.mean(squares / total, axis=pixels, keepdims=True))

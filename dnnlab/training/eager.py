@@ -14,7 +14,7 @@ from dnnlab.kernels.metrics import predicted_classes
 from dnnlab.kernels.penalties import add_l1_gradient_, add_l2_gradient_, max_norm_
 from dnnlab.plan import Plan
 from dnnlab.randomness import key
-from dnnlab.training.data import Split
+from dnnlab.training.data import Augmenter, Split
 from dnnlab.training.engine import Failure, Stretch
 from dnnlab.training.fault import first_fault
 from dnnlab.training.machine import seed_default_generator
@@ -37,17 +37,26 @@ class EagerEngine:
 
     name = "eager"
 
-    def __init__(self, experiment: Experiment, plan: Plan, state: State, train: Split) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        state: State,
+        train: Split,
+        augment: Augmenter | None = None,
+    ) -> None:
         self.experiment = experiment
         self.plan = plan
         self.state = state
         self.train = train
+        self.augment = augment
         self.seed = experiment.training.seed
         device = state.weights.device
         self.order = Order(plan, self.seed, device)
         self.precision = experiment.training.precision
         self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
         self.classifies = experiment.task == "classification"
+        self.reconstructs = experiment.task == "reconstruction"
         self.forward = state.network.straight_line()
         self.apply_update = experiment.optimizer.build()
         clipping = experiment.gradient_clipping
@@ -92,6 +101,10 @@ class EagerEngine:
     ) -> tuple[Tensor, Tensor]:
         inputs = self.train.inputs.index_select(0, rows)
         targets = self.train.targets.index_select(0, rows)
+        if self.augment is not None:
+            inputs = self.augment(inputs, update)
+            if self.reconstructs:
+                targets = inputs.flatten(1)
         seed_default_generator(inputs.device, key(self.seed, "dropout", update))
         with computing(self.precision, inputs.device):
             outputs = network(inputs)

@@ -14,7 +14,7 @@ from dnnlab.training.data import Scaling, Split
 from dnnlab.training.precision import computing
 
 NUMBERS_AT_ONCE = 2**24
-"""Inputs of one evaluation batch: 64 MiB in float32. Fixed, since sums depend on it."""
+"""In the widest layer of one evaluation batch: 64 MiB in float32. Fixed: sums depend on it."""
 
 
 @torch.no_grad()
@@ -28,15 +28,15 @@ def outputs_of(network: Network, inputs: Tensor, experiment: Experiment) -> Tens
     module.eval()
     try:
         with computing(experiment.training.precision, inputs.device):
-            parts = [module(batch) for batch in _batches(inputs)]
+            parts = [module(batch) for batch in _batches(inputs, network)]
     finally:
         module.train(was_training)
     whole = torch.cat(parts)
     return whole if whole.dtype == torch.float64 else whole.float()
 
 
-def _batches(inputs: Tensor) -> Iterator[Tensor]:
-    numbers_each = max(1, inputs[0].numel())
+def _batches(inputs: Tensor, network: Network) -> Iterator[Tensor]:
+    numbers_each = max(1, inputs[0].numel(), network.widest)
     return iter(torch.split(inputs, max(1, NUMBERS_AT_ONCE // numbers_each)))
 
 

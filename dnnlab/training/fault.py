@@ -20,7 +20,7 @@ def first_fault(
     outputs: dict[str, bool] = {}
 
     def note(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(part: nn.Module, given: object, output: Tensor) -> None:
+        def hook(part: nn.Module, given: object, output: object) -> None:
             outputs[name] = _finite(output)
 
         return hook
@@ -44,5 +44,8 @@ def first_fault(
     return None
 
 
-def _finite(tensor: Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
+def _finite(output: object) -> bool:
+    """Looks into what a layer gave; recurrent layers give their memory beside the outputs."""
+    if isinstance(output, tuple):
+        return all(_finite(each) for each in output)
+    return not isinstance(output, Tensor) or bool(torch.isfinite(output).all())

@@ -97,7 +97,8 @@ def pick_threads(wanted: int | str, network: Network, batch_size: int) -> int:
     """
     if isinstance(wanted, int):
         return wanted
-    products = [batch_size * p.numel() for p in network.module.parameters() if p.ndim > 1]
+    sizes = {name: parameter.numel() for name, parameter in network.module.named_parameters()}
+    products = [batch_size * each.uses * sizes[each.name] for each in network.kernels]
     typical = sum(size**2 for size in products) / max(1, sum(products))
     worthwhile = math.ceil(typical / PRODUCT_PER_THREAD)
     return max(1, min(worthwhile, usable_cores() - 1))

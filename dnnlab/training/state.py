@@ -83,10 +83,16 @@ class State:
         device: torch.device,
         dtype: torch.dtype,
     ) -> State:
-        """Gives a net its memory and its first values, each tensor's from its own random numbers.
+        """Gives a net its memory and its first values."""
+        state = cls.empty(network, optimizer, device=device, dtype=dtype)
+        state.begin(seed)
+        return state
 
-        They are drawn on the CPU in float32, so that every device and precision starts alike.
-        """
+    @classmethod
+    def empty(
+        cls, network: Network, optimizer: Optimizer, *, device: torch.device, dtype: torch.dtype
+    ) -> State:
+        """Gives a net its memory, whose parameters and buffers are still to be filled."""
         weights = torch.empty(network.num_trainable, dtype=dtype, device=device)
         module, start = network.module, 0
         for name, meta in list(module.named_parameters()):
@@ -99,14 +105,19 @@ class State:
             owner, _, leaf = name.rpartition(".")
             buffer = torch.empty(meta_buffer.shape, dtype=dtype, device=device)
             setattr(module.get_submodule(owner), leaf, buffer)
-        with torch.no_grad():
-            for name, tensor in _named_tensors(network).items():
-                first = torch.empty(tensor.shape, dtype=torch.float32)
-                network.initial[name](
-                    first, torch.Generator().manual_seed(key(seed, "initial", name))
-                )
-                tensor.copy_(first)
         return cls(network, weights, optimizer.slots(weights))
+
+    @torch.no_grad()
+    def begin(self, seed: int) -> None:
+        """Fills parameters and buffers with first values, each from its own random numbers.
+
+        They are drawn on the CPU in float32, so that every device and precision starts alike.
+        """
+        for name, tensor in _named_tensors(self.network).items():
+            first = torch.empty(tensor.shape, dtype=torch.float32)
+            generator = torch.Generator().manual_seed(key(seed, "initial", name))
+            self.network.initial[name](first, generator)
+            tensor.copy_(first)
 
     # --- tensors by name ---------------------------------------------------------------------
 

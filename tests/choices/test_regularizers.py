@@ -59,3 +59,13 @@ def test_places_are_one_of_both() -> None:
 
 def test_patience_may_be_written_as_a_number_of_epochs() -> None:
     assert EarlyStopping.model_validate({"patience": 3}).patience == Duration(epochs=3)
+
+
+def test_spatial_dropout_drops_whole_maps() -> None:
+    torch.manual_seed(0)
+    dropout = Dropout(rate=0.5, kind="spatial")
+    maps = dropout.build(spatial=True)(torch.ones(50, 8, 4, 4)).flatten(2)
+    assert torch.equal(maps.amin(2), maps.amax(2)), "a map is dropped whole or not at all"
+    assert 0.4 < float((maps.amax(2) == 0).double().mean()) < 0.6
+    units = dropout.build()(torch.ones(50, 8))
+    assert 0.3 < float((units == 0).double().mean()) < 0.7

@@ -69,6 +69,37 @@ def test_describe(cli: Cli) -> None:
     assert cli("describe", "--all", "--json").code == 2
 
 
+def test_describe_draws_a_schedule(cli: Cli) -> None:
+    said = cli("describe", "schedule", "one_cycle", "--plot")
+    assert said.code == 0
+    assert said.out.startswith("Up to the highest rate")
+    assert "\no share of the highest rate\n" in said.out
+    assert "\no momentum\n" in said.out
+    assert cli("describe", "cosine", "--plot").code == 0
+    for words in ([], ["schedule"], ["optimizer", "sgd"], ["training"], ["--all"]):
+        said = cli("describe", *words, "--plot")
+        assert (said.code, said.out) == (2, "")
+        assert "--plot draws a schedule: name one" in said.err
+
+
+def test_check_draws_the_rates_of_a_config(cli: Cli) -> None:
+    Path("a.yaml").write_text(DIGITS + "schedule: linear\n")
+    said = cli("check", "a.yaml", "--plot")
+    assert said.code == 0
+    assert said.out.startswith("a.yaml: no mistakes\n\nas if an epoch had 1,000 updates")
+    assert said.out.rstrip().endswith("update 12")
+    assert "|" not in cli("check", "a.yaml").out
+    assert cli("check", "a.yaml", "--plot", "--set", "optimizer.lr=-1").code == 2
+
+
+@pytest.mark.parametrize("words", [["check", "a.yaml"], ["describe", "schedule", "cosine"]])
+def test_a_picture_is_not_json(words: list[str], cli: Cli) -> None:
+    Path("a.yaml").write_text(DIGITS)
+    said = cli(*words, "--plot", "--json")
+    assert (said.code, said.out) == (2, "")
+    assert "--plot draws a picture; it does not go with --json" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "key"), [([], "families"), (["loss"], "choices"), (["loss", "mse"], "settings")]
 )

@@ -85,3 +85,20 @@ def test_references_are_all_there() -> None:
     names = {part.split('"')[0] for part in text.split("#/definitions/")[1:]}
     assert names <= set(json_schema()["definitions"])
     assert "$defs" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "right"),
+    [
+        ("classes: [Coat, 5, true]", True),
+        ("positive: 3", True),
+        ("classes: [1.5, 2]", False),
+        ("train_size: 200", True),
+        ("train_size: {fraction: 0.5, stratified: true}", True),
+        ("augmentation: {shift: 2, flip: true}", True),
+        ("augmentation: {shift: -1}", False),
+    ],
+)
+def test_the_settings_of_all_data(validator: Any, settings: str, right: bool) -> None:
+    text = START.replace("data: digits", f"data: {{name: digits, {settings}}}")
+    assert refused(validator, text) is not right

@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
+from dnnlab.choices.architectures import Architecture
+from dnnlab.choices.datasets import Dataset
+from dnnlab.choices.optimizers import Optimizer
 from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.config.wording import dotted, nearest, shown, spec_at
 from dnnlab.experiment import Training
 from tests.support import refusal_of
 
 START = "data: digits\narchitecture: {name: mlp, hidden: [10]}\n"
+OPTIMIZERS = ", ".join(Optimizer.members)
+WITH_BETA1 = ", ".join(
+    name for name in Optimizer.members if "beta1" in Optimizer.member(name).model_fields
+)
 
 
 @pytest.mark.parametrize(
@@ -35,20 +42,21 @@ START = "data: digits\narchitecture: {name: mlp, hidden: [10]}\n"
         ),
         (
             "optimizer: {name: sgdd}",
-            "3:19 unknown optimizer \"sgdd\"; did you mean 'sgd'? (one of sgd, nadam)",
+            f"3:19 unknown optimizer \"sgdd\"; did you mean 'sgd'? (one of {OPTIMIZERS})",
         ),
-        ("optimizer: xyz", '3:12 unknown optimizer "xyz" (one of sgd, nadam)'),
-        ("optimizer: {beta1: 0.1}", "3:1 optimizer needs a name: one of sgd, nadam"),
-        ("optimizer: 3", "3:12 optimizer: 3 is not one of sgd, nadam"),
-        ("optimizer: [sgd]", "3:12 optimizer: a list is not one of sgd, nadam"),
+        ("optimizer: xyz", f'3:12 unknown optimizer "xyz" (one of {OPTIMIZERS})'),
+        ("optimizer: {beta1: 0.1}", f"3:1 optimizer needs a name: one of {OPTIMIZERS}"),
+        ("optimizer: 3", f"3:12 optimizer: 3 is not one of {OPTIMIZERS}"),
+        ("optimizer: [sgd]", f"3:12 optimizer: a list is not one of {OPTIMIZERS}"),
         ("optimzer: sgd", "3:1 unknown key 'optimzer'; did you mean 'optimizer'?"),
         (
             "optimizer: {name: sgd, beta1: 0.9}",
-            "3:24 unknown key 'beta1' in optimizer; did you mean optimizer.beta1 of nadam?",
+            f"3:24 unknown key 'beta1' in optimizer; did you mean optimizer.beta1 of {WITH_BETA1}?",
         ),
         (
             "optimizer: {name: sgd, widget: 0.9}",
-            "3:24 unknown key 'widget' in optimizer; known here: name, lr, momentum, nesterov",
+            "3:24 unknown key 'widget' in optimizer; known here: name, lr, momentum, nesterov, "
+            "weight_decay",
         ),
         ("lr: 0.1", "3:1 unknown key 'lr'; did you mean optimizer.lr?"),
         ("batch_size: 8", "3:1 unknown key 'batch_size'; did you mean training.batch_size?"),
@@ -112,8 +120,8 @@ def test_a_mistake_inside_a_layer_names_the_layer() -> None:
 
 def test_what_is_missing_is_listed_with_what_there_is() -> None:
     assert refusal_of("activation: relu") == [
-        " data is missing; give one of digits, diabetes, fashion_mnist, csv",
-        " architecture is missing; give mlp",
+        f" data is missing; give one of {', '.join(Dataset.members)}",
+        f" architecture is missing; give one of {', '.join(Architecture.members)}",
     ]
 
 

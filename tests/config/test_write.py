@@ -33,6 +33,7 @@ def test_defaults_are_written_and_the_name_of_a_choice_comes_first() -> None:
         "lr": 0.01,
         "momentum": 0.0,
         "nesterov": False,
+        "weight_decay": 0.0,
     }
     assert list(settings["data"])[0] == "name"
     assert settings["training"]["seed"] == 42

@@ -21,8 +21,9 @@ def test_counts() -> None:
     initial: dict[str, Fill] = {
         f"0.{name}": ones for name in ("weight", "bias", "running_mean", "running_var")
     }
-    network = Network(module, initial, (Kernel("0.weight", 0.0, 0.0, None),))
+    network = Network(module, initial, (Kernel("0.weight", 0.0, 0.0, None, uses=9),))
     assert (network.num_trainable, network.num_fixed) == (8, 8)
+    assert network.widest == 4 * 9
 
 
 def test_the_straight_line_is_the_forward_pass() -> None:

@@ -1,5 +1,9 @@
-"""Each optimizer against its textbook loop in float64, against torch's where the two agree, and the
-fused float32 path against the same loop."""
+"""Each optimizer against its textbook form in float64, against torch's where the two agree, and the
+float32 path against the same form.
+
+The expected steps of all but gradient descent and Nadam are computed from the whole history of
+gradients, so no running average of ours is repeated in them.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from dnnlab.kernels.optimizers import nadam_, sgd_
+from dnnlab.kernels.optimizers import (
+    adadelta_,
+    adagrad_,
+    adam_,
+    adamax_,
+    lion_,
+    nadam_,
+    radam_,
+    rmsprop_,
+    sgd_,
+)
 
 UPDATES = 25
 CURVATURE = torch.linspace(0.1, 4.0, 7, dtype=torch.float64)
 RATES = [0.01 + 0.04 * math.sin(0.3 * t) ** 2 for t in range(UPDATES)]
-MOMENTA = [0.0 if t in (0, 9) else 0.95 - 0.1 * math.sin(0.2 * t) for t in range(UPDATES)]
-"""As a schedule may have it: moving, and 0 now and then."""
+CYCLED = [0.9 + 0.05 * math.cos(0.25 * t) for t in range(UPDATES)]
+"""As a schedule has it, never 0: a momentum of 0 at the first update leaves no bias to correct."""
+MOMENTA = [0.0 if t in (0, 9) else momentum for t, momentum in enumerate(CYCLED)]
+"""The same, and 0 now and then."""
 
 
 def gradient(weights: Tensor) -> Tensor:
@@ -169,3 +185,248 @@ def test_nadam_is_torchs_at_constant_momentum() -> None:
     found = follow(nadam(), nadam_slots(), start(), momenta=[0.9] * UPDATES)
     # torch keeps the product of momenta in float32, which rounds to 6e-8.
     torch.testing.assert_close(found, weights.detach(), rtol=1e-7, atol=0)
+
+
+# --- against the whole history of gradients --------------------------------------------------
+
+
+def faded(past: list[Tensor], decay: float) -> Tensor:
+    """Returns the moving average of a history that began at 0."""
+    ages = reversed(range(len(past)))
+    parts = [(1 - decay) * decay**age * each for age, each in zip(ages, past, strict=True)]
+    return torch.stack(parts).sum(0)
+
+
+def mean_of(past: list[Tensor], betas: list[float]) -> Tensor:
+    """Returns the average of a history in which each beta fades all that came before."""
+    shares = [
+        (1 - beta) * math.prod(betas[index + 1 : len(past)])
+        for index, beta in enumerate(betas[: len(past)])
+    ]
+    total = sum(share * each for share, each in zip(shares, past, strict=True))
+    assert isinstance(total, Tensor)
+    return total / sum(shares)
+
+
+def with_momentum(moves: list[Tensor], momenta: list[float]) -> Tensor:
+    """Returns the velocity: every move so far, faded by the momenta since."""
+    parts = [math.prod(momenta[i + 1 : len(moves)]) * move for i, move in enumerate(moves)]
+    return torch.stack(parts).sum(0)
+
+
+def adagrad_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    return -rates[-1] * g[-1] / torch.sqrt(0.1 + torch.stack(g).square().sum(0) + 1e-7)
+
+
+def adadelta_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    moves: list[Tensor] = []
+    for t in range(1, len(g) + 1):
+        size = faded([each**2 for each in g[:t]], 0.8)
+        before = faded([each**2 for each in moves], 0.8) if moves else torch.zeros_like(g[0])
+        moves.append(-torch.sqrt(before + 1e-4) / torch.sqrt(size + 1e-4) * g[t - 1])
+    return rates[-1] * moves[-1]
+
+
+def rmsprop_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    sizes = [faded([each**2 for each in g[: t + 1]], 0.9) for t in range(len(g))]
+    moves = [
+        -lr * each / torch.sqrt(size + 1e-4) for lr, each, size in zip(rates, g, sizes, strict=True)
+    ]
+    return with_momentum(moves, betas)
+
+
+def plain_rmsprop_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    return rmsprop_step(g, rates, [0.0] * len(g))
+
+
+def adam_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    """Algorithm 1, with the eps that is Keras's before the correction."""
+    began = 1 - 0.99 ** len(g)
+    size = faded([each**2 for each in g], 0.99) / began
+    return -rates[-1] * mean_of(g, betas) / (torch.sqrt(size) + 1e-4 / math.sqrt(began))
+
+
+def adamax_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    sizes = [0.99**age * each.abs() for age, each in zip(reversed(range(len(g))), g, strict=True)]
+    return -rates[-1] * mean_of(g, betas) / (torch.stack(sizes).amax(0) + 1e-4)
+
+
+def radam_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    """The length of a simple average with the same mean age, section 4.1 of the paper."""
+    ages = range(1, len(g) + 1)
+    shares = [0.99 ** (age - 1) for age in ages]
+    mean_age = sum(age * share for age, share in zip(ages, shares, strict=True)) / sum(shares)
+    n, limit = 2 * mean_age - 1, 2 / (1 - 0.99) - 1
+    if n <= 5:
+        return -rates[-1] * mean_of(g, betas)
+    r = math.sqrt((n - 4) * (n - 2) * limit / ((limit - 4) * (limit - 2) * n))
+    return r * adam_step(g, rates, betas)
+
+
+def lion_step(g: list[Tensor], rates: list[float], betas: list[float]) -> Tensor:
+    before = faded(g[:-1], 0.95) if len(g) > 1 else torch.zeros_like(g[0])
+    return -rates[-1] * torch.sign(betas[-1] * before + (1 - betas[-1]) * g[-1])
+
+
+Step = Callable[[list[Tensor], list[float], list[float]], Tensor]
+Case = tuple[Callable[..., None], Step, tuple[str, ...]]
+MOMENTS: dict[str, Any] = {"beta2": 0.99, "eps": 1e-4}
+CASES: dict[str, Case] = {
+    "adagrad": (adagrad_, adagrad_step, ("squares",)),
+    "adadelta": (partial(adadelta_, rho=0.8, eps=1e-4), adadelta_step, ("square", "change")),
+    "rmsprop": (partial(rmsprop_, rho=0.9, eps=1e-4), plain_rmsprop_step, ("square",)),
+    "rmsprop with momentum": (
+        partial(rmsprop_, rho=0.9, eps=1e-4),
+        rmsprop_step,
+        ("square", "velocity"),
+    ),
+    "adam": (partial(adam_, **MOMENTS), adam_step, ("mean", "square")),
+    "adamax": (partial(adamax_, **MOMENTS), adamax_step, ("mean", "largest")),
+    "radam": (partial(radam_, **MOMENTS), radam_step, ("mean", "square")),
+    "lion": (partial(lion_, beta2=0.95), lion_step, ("mean",)),
+}
+
+
+def memory(name: str, dtype: torch.dtype = torch.float64) -> dict[str, list[Tensor]]:
+    slots = {slot: in_pieces(dtype) for slot in CASES[name][2]}
+    if name == "adagrad":
+        for piece in slots["squares"]:
+            piece += 0.1 + 1e-7
+    return slots | {"momentum_product": [torch.ones((), dtype=torch.float64)]}
+
+
+@pytest.mark.parametrize("momenta", [CYCLED, MOMENTA], ids=["cycled", "with zeros"])
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
+@pytest.mark.parametrize("name", CASES)
+def test_the_step_follows_from_all_gradients_so_far(
+    name: str, dtype: torch.dtype, rtol: float, momenta: list[float]
+) -> None:
+    """In float32 each of 25 updates rounds to 6e-8, of a weight near 0 to more of it."""
+    update, step, _ = CASES[name]
+    w = start()
+    past: list[Tensor] = []
+    for t in range(1, UPDATES + 1):
+        past.append(gradient(w))
+        w = w + step(past, RATES[:t], momenta[:t])
+    found = follow(update, memory(name, dtype), start(dtype), momenta=momenta)
+    torch.testing.assert_close(found.double(), w, rtol=rtol, atol=rtol / 100)
+
+
+# --- against torch ---------------------------------------------------------------------------
+
+NEARLY_NONE = 1e-20
+"""An eps so small that it does not matter where it is added."""
+
+
+def torchs(make: Callable[[Tensor], torch.optim.Optimizer], rates: list[float] = RATES) -> Tensor:
+    weights = start().requires_grad_()
+    optimizer = make(weights)
+    for t, lr in enumerate(rates, start=1):
+        (group,) = optimizer.param_groups
+        group["lr"] = lr
+        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
+            group["eps"] = 1e-4 / math.sqrt(1 - 0.99**t)  # Keras's, as seen after the correction
+        weights.grad = gradient(weights.detach())
+        optimizer.step()
+    return weights.detach()
+
+
+OF_TORCH: dict[str, tuple[Callable[..., None], str, Callable[[Tensor], torch.optim.Optimizer]]] = {
+    "adagrad": (
+        adagrad_,
+        "adagrad",
+        lambda w: torch.optim.Adagrad([w], initial_accumulator_value=0.1 + 1e-7, eps=NEARLY_NONE),
+    ),
+    "adadelta": (
+        partial(adadelta_, rho=0.8, eps=1e-4),
+        "adadelta",
+        lambda w: torch.optim.Adadelta([w], rho=0.8, eps=1e-4),
+    ),
+    "rmsprop": (
+        partial(rmsprop_, rho=0.9, eps=NEARLY_NONE),
+        "rmsprop",
+        lambda w: torch.optim.RMSprop([w], alpha=0.9, eps=NEARLY_NONE),
+    ),
+    "adam": (
+        partial(adam_, **MOMENTS),
+        "adam",
+        lambda w: torch.optim.Adam([w], betas=(0.9, 0.99)),
+    ),
+    "adamax": (
+        partial(adamax_, beta2=0.99, eps=NEARLY_NONE),
+        "adamax",
+        lambda w: torch.optim.Adamax([w], betas=(0.9, 0.99), eps=NEARLY_NONE),
+    ),
+    "radam": (
+        partial(radam_, **MOMENTS),
+        "radam",
+        lambda w: torch.optim.RAdam([w], betas=(0.9, 0.99), eps=1e-4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_it_is_torchs_at_constant_momentum(name: str) -> None:
+    update, slots, make = OF_TORCH[name]
+    found = follow(update, memory(slots), start(), momenta=[0.9] * UPDATES)
+    torch.testing.assert_close(found, torchs(make), rtol=1e-11, atol=0)
+
+
+def test_rmsprops_momentum_is_torchs_at_a_constant_rate_and_only_then() -> None:
+    def ours(rates: list[float]) -> Tensor:
+        update = partial(rmsprop_, rho=0.9, eps=NEARLY_NONE)
+        slots = memory("rmsprop with momentum")
+        return follow(update, slots, start(), rates=rates, momenta=[0.9] * UPDATES)
+
+    def theirs(rates: list[float]) -> Tensor:
+        return torchs(
+            lambda w: torch.optim.RMSprop([w], alpha=0.9, eps=NEARLY_NONE, momentum=0.9), rates
+        )
+
+    constant = [0.02] * UPDATES
+    torch.testing.assert_close(ours(constant), theirs(constant), rtol=1e-11, atol=0)
+    assert not torch.allclose(ours(RATES), theirs(RATES), rtol=1e-3)
+
+
+def test_adam_after_shrinking_is_torchs_adamw() -> None:
+    adam: Callable[..., None] = partial(adam_, **MOMENTS)
+
+    def adamw_(weights: list[Tensor], *rest: Any, lr: float, **others: Any) -> None:
+        for piece in weights:
+            piece.mul_(1 - lr * 0.1)
+        adam(weights, *rest, lr=lr, **others)
+
+    found = follow(adamw_, memory("adam"), start(), momenta=[0.9] * UPDATES)
+    theirs = torchs(lambda w: torch.optim.AdamW([w], betas=(0.9, 0.99), weight_decay=0.1))
+    torch.testing.assert_close(found, theirs, rtol=1e-11, atol=0)
+
+
+# --- far from the start, and close to it -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["adam", "adamax", "radam"])
+def test_after_many_updates_nothing_is_left_to_correct(name: str) -> None:
+    """Means at rest at g and g² = 4: the step is lr * 2 / (2 + eps), eps 1e-4."""
+    slots = memory(name)
+    slots["mean"][0] += 2.0
+    slots[CASES[name][2][1]][0] += 2.0 if name == "adamax" else 4.0
+    slots["momentum_product"][0].fill_(5e-324)  # the smallest number there is
+    weights = torch.zeros(3, dtype=torch.float64)
+    slots = {key: values[:1] for key, values in slots.items()}
+    twos = torch.full_like(weights, 2.0)
+    CASES[name][0]([weights], [twos], slots, lr=0.1, momentum=0.9, step=10**9)
+    expected = torch.full_like(weights, -0.1 * 2 / (2 + 1e-4))
+    torch.testing.assert_close(weights, expected, rtol=1e-12, atol=0)
+
+
+def test_radam_with_a_short_memory_never_divides() -> None:
+    """With beta2 0.5 an average is never longer than 2 / (1 - 0.5) - 1 = 3 gradients."""
+    slots = memory("radam")
+    weights = start()
+    for step in range(50):
+        before = weights.clone()
+        threes = [torch.full_like(piece, 3.0) for piece in in_pieces()]
+        pieces = list(torch.split(weights, [3, 4]))
+        radam_(pieces, threes, slots, lr=0.1, momentum=0.9, step=step, beta2=0.5, eps=1e-7)
+        expected = torch.full_like(weights, 0.1 * 3)
+        torch.testing.assert_close(before - weights, expected, rtol=1e-12, atol=0)

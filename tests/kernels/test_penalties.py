@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from dnnlab.kernels.penalties import add_l2_gradient_, max_norm_
+from dnnlab.kernels.penalties import add_l1_gradient_, add_l2_gradient_, max_norm_
 
 
 def test_l2_is_the_gradient_of_a_sum_of_squares_without_one_half() -> None:
@@ -37,3 +37,12 @@ def test_max_norm_of_a_convolution_spans_channels_and_window() -> None:
     max_norm_(kernel, 2.0)
     lengths = kernel.view(2, -1).norm(dim=1)
     torch.testing.assert_close(lengths, torch.tensor([2.0, 0.01 * 75**0.5]))
+
+
+def test_l1_is_the_gradient_of_a_sum_of_absolute_values() -> None:
+    weights = torch.tensor([2.0, -0.5, 0.0], dtype=torch.float64, requires_grad=True)
+    (1e-2 * weights.abs().sum()).backward()  # type: ignore[no-untyped-call]
+    gradient = torch.zeros(3, dtype=torch.float64)
+    add_l1_gradient_(gradient, weights.detach(), 1e-2)
+    assert weights.grad is not None
+    assert gradient.tolist() == weights.grad.tolist() == [0.01, -0.01, 0.0]

@@ -13,6 +13,7 @@ from dnnlab.errors import DataError
 from dnnlab.methods.evaluate import evaluate_split
 from dnnlab.methods.predict import Predictions, predict_file, predict_split
 from dnnlab.methods.trained import Trained, load_trained
+from tests.formats import write_images
 from tests.support import DIGITS, finished_run
 
 TABLE = """
@@ -112,6 +113,30 @@ def test_inputs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refused(trained, path)
     assert "cannot be read" in refused(trained, tmp_path / "absent.npz")
     assert "not trained on a table" in refused(trained, tmp_path / "x.csv")
+
+
+def test_images_in_a_folder_are_answered_like_the_split_they_are(tmp_path: Path) -> None:
+    """Prepared by the run's own size and colour, and called by their names in natural order."""
+    write_images(tmp_path / "images" / "train", count=20)
+    write_images(tmp_path / "images" / "test", count=12)
+    data = "{name: image_folder, path: images, size: 5, colour: grey}"
+    text = DIGITS.replace("data: digits", f"data: {data}").replace(
+        "batch_size: 64", "batch_size: 9"
+    )
+    trained = load_trained(finished_run(tmp_path, text))
+    of_split = predict_split(trained, "test").outputs
+    cats = predict_file(trained, tmp_path / "images" / "test" / "cat")
+    np.testing.assert_allclose(cats.outputs, of_split[:12], atol=1e-6)  # batches of other sizes
+    assert cats.files == tuple(f"{row}.png" for row in range(12))
+    rows = list(csv.reader(io.StringIO(cats.to_csv())))
+    assert [row[0] for row in rows] == ["example", *cats.files]
+    with np.load(io.BytesIO(cats.to_npz())) as archive:
+        assert archive["files"].tolist() == list(cats.files)
+    one = predict_file(trained, tmp_path / "images" / "test" / "dog" / "3.png")
+    np.testing.assert_allclose(one.outputs, of_split[15:16], atol=1e-6)
+    (tmp_path / "no.png").write_bytes(b"no image")
+    assert "no.png is no image" in refused(trained, tmp_path / "no.png")
+    assert "there is no file or folder" in refused(trained, tmp_path / "absent.png")
 
 
 class _Opened:

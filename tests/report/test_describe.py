@@ -33,7 +33,7 @@ def test_words_name_a_family_a_choice_or_a_group() -> None:
     ("words", "message"),
     [
         (["optimizr"], "nothing is called 'optimizr'; did you mean 'optimizer'?"),
-        (["optimizer", "adan"], "no optimizer is called 'adan'; did you mean 'nadam'?"),
+        (["optimizer", "adan"], "no optimizer is called 'adan'; did you mean 'adam'?"),
         (["nadan"], "nothing is called 'nadan'; did you mean 'nadam'?"),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_typo_gets_the_nearest_word(words: list[str], message: str) -> None:
 def test_a_word_like_none_gets_the_list() -> None:
     with pytest.raises(ConfigError, match="there are data, architecture, .*, training"):
         find(["qqqqqq"])
-    with pytest.raises(ConfigError, match="there are sgd, nadam"):
+    with pytest.raises(ConfigError, match="there are sgd, adagrad"):
         find(["optimizer", "qqqqqq"])
 
 

@@ -41,7 +41,7 @@ def test_large_batches_are_cut_into_bearable_ones(
     whole = outputs_of(session.state.network, inputs, session.experiment)
     sizes = []
     session.state.network.module.register_forward_hook(lambda m, i, o: sizes.append(len(o)))
-    monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", 5 * 16)
+    monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", session.state.network.widest * 16)
     parts = outputs_of(session.state.network, inputs, session.experiment)
     torch.testing.assert_close(parts, whole)
     assert sizes == [16, 16, 16, 2]

@@ -20,10 +20,29 @@ class Activation(Choice):
 
     family: ClassVar[str] = "activation"
     members: ClassVar[dict[str, str]] = {
+        "linear": "plain.Linear",
         "relu": "rectified.Relu",
+        "leaky_relu": "rectified.LeakyRelu",
+        "rrelu": "rectified.RandomizedRelu",
+        "prelu": "rectified.ParametricRelu",
+        "thresholded_relu": "rectified.ThresholdedRelu",
         "elu": "smooth.Elu",
         "selu": "smooth.Selu",
+        "gelu": "smooth.Gelu",
+        "swish": "smooth.Swish",
+        "mish": "smooth.Mish",
+        "hard_swish": "smooth.HardSwish",
+        "sigmoid": "sigmoid.Sigmoid",
+        "hard_sigmoid": "sigmoid.HardSigmoid",
+        "tanh": "sigmoid.Tanh",
+        "softplus": "smooth.Softplus",
+        "softsign": "sigmoid.Softsign",
+        "exponential": "plain.Exponential",
+        "softmax": "softmax.Softmax",
+        "log_softmax": "softmax.LogSoftmax",
     }
+    saturates: ClassVar[bool] = False
+    """Whether it is flat at both ends, so that gradients vanish on their way through many."""
 
     @abstractmethod
     def build(self, units: int) -> "nn.Module":

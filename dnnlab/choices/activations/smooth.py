@@ -56,3 +56,113 @@ class Selu(Activation):
     def initializer(self) -> Initializer:
         """Returns LeCun's."""
         return Initializer.named("lecun_normal")
+
+
+class Gelu(Activation):
+    """Gaussian error linear unit: z times the chance that a standard normal number is below z.
+
+        gelu(z) = z * Phi(z);   tanh: z / 2 * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 * z³)))
+
+    Source: Hendrycks and Gimpel, 2016, section 2.
+    Keras and PyTorch: the same, exact unless told otherwise; both call the choice `approximate`.
+    """
+
+    name: Literal["gelu"] = "gelu"
+    form: Literal["exact", "tanh"] = "exact"
+    """tanh is an approximation, within 0.0005, that older nets were trained with."""
+
+    def build(self, units: int) -> "nn.Module":
+        """Returns the torch module."""
+        from torch import nn
+
+        return nn.GELU(approximate="none" if self.form == "exact" else "tanh")
+
+    def initializer(self) -> Initializer:
+        """Returns He's."""
+        return Initializer.named("he_normal")
+
+
+class Swish(Activation):
+    """z times its own logistic function; also called SiLU.
+
+        swish(z) = z * sigmoid(z)
+
+    Source: Ramachandran, Zoph and Le, 2017, with beta 1; Elfwing, Uchibe and Doya, 2017.
+    Keras: swish, also silu, the same. PyTorch: SiLU.
+    """
+
+    name: Literal["swish"] = "swish"
+
+    def build(self, units: int) -> "nn.Module":
+        """Returns the torch module."""
+        from torch import nn
+
+        return nn.SiLU()
+
+    def initializer(self) -> Initializer:
+        """Returns He's."""
+        return Initializer.named("he_normal")
+
+
+class Mish(Activation):
+    """Like swish, a little steeper.
+
+        mish(z) = z * tanh(log(1 + exp(z)))
+
+    Source: Misra, 2019, equation 1.
+    Keras and PyTorch: the same.
+    """
+
+    name: Literal["mish"] = "mish"
+
+    def build(self, units: int) -> "nn.Module":
+        """Returns the torch module."""
+        from torch import nn
+
+        return nn.Mish()
+
+    def initializer(self) -> Initializer:
+        """Returns He's."""
+        return Initializer.named("he_normal")
+
+
+class HardSwish(Activation):
+    """Swish from straight pieces: cheap where the exponential function is not.
+
+        hard_swish(z) = z * min(max(z + 3, 0), 6) / 6
+
+    Source: Howard et al., 2019, section 5.2.
+    Keras: hard_swish, also hard_silu, the same. PyTorch: Hardswish.
+    """
+
+    name: Literal["hard_swish"] = "hard_swish"
+
+    def build(self, units: int) -> "nn.Module":
+        """Returns the torch module."""
+        from torch import nn
+
+        return nn.Hardswish()
+
+    def initializer(self) -> Initializer:
+        """Returns He's."""
+        return Initializer.named("he_normal")
+
+
+class Softplus(Activation):
+    """A rounded ReLU that is positive everywhere.
+
+        softplus(z) = log(1 + exp(z))
+
+    As it lies above ReLU, He's weights would let the signal grow from layer to layer: auto is
+    Glorot.
+    Source: Dugas, Bengio, Bélisle, Nadeau and Garcia, 2001.
+    Keras: the same. PyTorch: Softplus, which is z itself above 20, 2e-9 less.
+    """
+
+    name: Literal["softplus"] = "softplus"
+
+    def build(self, units: int) -> "nn.Module":
+        """Returns the torch module."""
+        from torch import nn
+
+        return nn.Softplus()

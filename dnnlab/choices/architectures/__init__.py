@@ -25,7 +25,19 @@ class Architecture(Choice):
     family: ClassVar[str] = "architecture"
     members: ClassVar[dict[str, str]] = {
         "mlp": "mlp.Mlp",
+        "cnn": "cnn.Cnn",
+        "resnet": "resnet.ResNet",
+        "wide_and_deep": "wide_and_deep.WideAndDeep",
+        "autoencoder": "autoencoder.Autoencoder",
+        "rnn": "rnn.Rnn",
+        "torchvision": "torchvision.Torchvision",
     }
+    has_branches: ClassVar[bool] = False
+    """Whether it has residual branches, as fixup needs them."""
+    drops_maps: ClassVar[bool] = False
+    """Whether it has feature maps, which spatial dropout drops."""
+    drops_memory: ClassVar[bool] = False
+    """Whether it has a memory, which recurrent dropout drops."""
     reconstructs: ClassVar[bool] = False
     """Whether the net's targets are its own inputs."""
 
@@ -45,6 +57,20 @@ class Architecture(Choice):
         """Yields what cannot be for data of this shape."""
         yield from ()
 
+    def normalizes_batches(self, settings: LayerSettings) -> bool:
+        """Whether an example's outputs depend on the others of its batch while training."""
+        own = [layer.normalization for layer in self.layers(settings)]
+        return any(each.over_the_batch for each in (settings.normalization, *own))
+
     @abstractmethod
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
         """Returns the net, without memory: inputs (B, *input_shape), outputs (B, num_outputs)."""
+
+
+def images_needed(name: str, signature: Signature) -> Iterator[Conflict]:
+    """Yields a conflict if the data are no images."""
+    if len(signature.input_shape) == 1:
+        text = (
+            f"{name} is for images, but an example has {signature.input_shape[0]} numbers in a row"
+        )
+        yield ("architecture",), text

@@ -11,7 +11,7 @@ from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
 from dnnlab.choices.normalizations import Normalization
 from dnnlab.choices.regularizers import Dropout
-from dnnlab.spec import Auto, NonNegative, Positive, Shorthand, Spec
+from dnnlab.spec import Auto, Count, NonNegative, Positive, Shorthand, Spec
 
 # More layers than this are a typing error: the deepest nets trained have 10,000.
 MostLayers = Annotated[int, Field(ge=1, le=20_000)]
@@ -167,6 +167,29 @@ class DenseLayer(LayerEntry):
 
     units: MostUnits
     """Neurons of the layer."""
+
+
+class ConvolutionalLayer(LayerEntry):
+    """One entry of `convolutions`, or several alike. A number alone is its filters."""
+
+    filters: MostUnits
+    """Feature maps of the layer."""
+    kernel: Count = 3
+    """Side of the window."""
+    stride: Count = 1
+    """How far the window moves."""
+    padding: Literal["same", "valid"] = "same"
+    """same: zeros around the inputs, so that stride 1 keeps their size; valid: none."""
+    pool: Count | None = None
+    """Side of the window that is pooled after the last of these layers; null for no pooling."""
+    pooling: Literal["max", "average"] = "max"
+    """What is kept of each window."""
+
+    @model_validator(mode="after")
+    def _odd_kernels_have_a_middle(self) -> Self:
+        if self.padding == "same" and self.kernel % 2 == 0:
+            raise ValueError("an even kernel has no middle: it needs padding: valid")
+        return self
 
 
 class OutputLayer(Spec):

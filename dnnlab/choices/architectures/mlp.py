@@ -66,7 +66,7 @@ class Mlp(Architecture):
             stack.flatten()
             stack.inputs(settings)
             for number, layer in enumerate(self.layers(settings), start=1):
-                stack.dense(f"dense{number}", layer.width, layer)
+                stack.dense(f"dense{number}", layer)
                 stack.after_the_sums(number, layer)
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()

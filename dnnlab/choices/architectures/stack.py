@@ -3,16 +3,41 @@
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from dnnlab.choices.architectures.layers import Layer, LayerSettings, OutputLayer
-from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.normalizations import Normalization
 
 if TYPE_CHECKING:
     from torch import nn
 
     from dnnlab.kernels.network import Fill, Kernel, Network
+
+
+Pooling = Literal["max", "average"]
+Pool = tuple[int, Pooling]
+"""The side of the window, and what is kept of it."""
+Head = Literal["flatten", "average"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution moves over its inputs."""
+
+    kernel: int
+    stride: int
+    same: bool
+    """Whether the inputs are padded, so that stride 1 keeps their size; the kernel is odd then."""
+
+    @property
+    def padding(self) -> int:
+        """Zeros on each side of the inputs."""
+        return self.kernel // 2 if self.same else 0
+
+    def size_after(self, size: int) -> int:
+        """Returns height or width of the outputs."""
+        return (size + 2 * self.padding - self.kernel) // self.stride + 1
 
 
 class Stack:
@@ -46,9 +71,22 @@ class Stack:
         self.initial |= {f"{name}.{key}": fill for key, fill in (initial or {}).items()}
         self.shape = shape or self.shape
 
-    def inside(self, shape: tuple[int, ...]) -> "Stack":
-        """Returns an empty stack for the inside of a part, to be added by `add_stack`."""
-        return Stack(shape)
+    def add_stacks(
+        self, name: str, part: "nn.Module", *, shape: tuple[int, ...], **inner: "Stack"
+    ) -> None:
+        """Puts a module on top that holds other stacks, each under its keyword as its name."""
+        self.add(name, part, shape=shape)
+        for word, stack in inner.items():
+            within = f"{name}.{word}."
+            self.initial |= {within + key: fill for key, fill in stack.initial.items()}
+            self.kernels += [replace(each, name=within + each.name) for each in stack.kernels]
+
+    def images(self) -> None:
+        """Gives grey images their channel."""
+        from dnnlab.kernels.blocks import AsImages
+
+        if len(self.shape) == 2:
+            self.add("as_images", AsImages(), shape=(1, *self.shape))
 
     def flatten(self) -> None:
         """Makes one vector of each example."""
@@ -64,34 +102,76 @@ class Stack:
         if dropout is not None and dropout.where.on_input() and dropout.kind != "recurrent":
             self.add("input_dropout", dropout.build(spatial=self.spatial))
 
-    def dense(self, name: str, units: int, layer: Layer) -> None:
-        """Adds the weighted sums of a dense layer."""
+    def dense(self, name: str, layer: Layer, first: "Fill | None" = None) -> None:
+        """Adds the weighted sums of a dense layer; `first` fills its kernel, if not as usual."""
         from torch import nn
 
-        part = nn.Linear(self.shape[0], units, bias=layer.use_bias)
-        self._weighted(name, part, layer, layer.initializer)
-        self.shape = (units,)
+        part = nn.Linear(self.shape[0], layer.width, bias=layer.use_bias)
+        self.shape = (layer.width,)
+        self._weighted(name, part, layer, first)
+
+    def convolution(
+        self, name: str, window: Window, layer: Layer, first: "Fill | None" = None
+    ) -> None:
+        """Adds the weighted sums of a convolution; `first` fills its kernel, if not as usual."""
+        from torch import nn
+
+        channels, filters = self.shape[0], layer.width
+        part = nn.Conv2d(
+            channels,
+            filters,
+            window.kernel,
+            window.stride,
+            window.padding,
+            bias=layer.use_bias,
+        )
+        self.shape = (filters, *(window.size_after(size) for size in self.shape[1:]))
+        self._weighted(name, part, layer, first)
+
+    def pool(self, name: str, size: int, kind: "Pooling") -> None:
+        """Adds a pooling over windows of `size` that do not overlap."""
+        from torch import nn
+
+        part = nn.MaxPool2d(size) if kind == "max" else nn.AvgPool2d(size)
+        self.add(name, part, shape=(self.shape[0], *(each // size for each in self.shape[1:])))
+
+    def one_vector(self, head: "Head") -> None:
+        """Makes one vector of feature maps: all their numbers, or the mean of each."""
+        from torch import nn
+
+        if not self.spatial:
+            return
+        if head == "average":
+            self.add("average", nn.AdaptiveAvgPool2d(1), shape=(self.shape[0], 1, 1))
+        self.flatten()
 
     def _weighted(
-        self, name: str, part: "nn.Module", layer: Layer, initializer: Initializer
+        self, name: str, part: "nn.Module", layer: Layer, first: "Fill | None" = None
     ) -> None:
         from dnnlab.kernels.network import Kernel
 
-        initial = {"weight": initializer.build()}
+        initial = {"weight": first or layer.initializer.build()}
         if layer.use_bias:
             initial["bias"] = layer.bias_initializer.build()
         self.add(name, part, initial)
-        self.kernels.append(Kernel(f"{name}.weight", layer.l1, layer.l2, layer.max_norm))
+        uses = math.prod(self.shape[1:])
+        self.kernels.append(Kernel(f"{name}.weight", layer.l1, layer.l2, layer.max_norm, uses))
 
-    def after_the_sums(self, number: int | str, layer: Layer) -> None:
-        """Adds [normalization] -> activation -> [normalization] -> [dropout]."""
+    def after_the_sums(self, number: int, layer: Layer, pool: "Pool | None" = None) -> None:
+        """Adds [normalization] -> activation -> [normalization] -> [pooling] -> [dropout]."""
         if layer.normalization.position == "before_activation":
             self.normalization(f"norm{number}", layer.normalization)
         self.activation(f"{layer.activation.name}{number}", layer)
         if layer.normalization.position == "after_activation":
             self.normalization(f"norm{number}", layer.normalization)
+        if pool is not None:
+            self.pool(f"pool{number}", *pool)
+        self.dropout(f"dropout{number}", layer)
+
+    def dropout(self, name: str, layer: Layer) -> None:
+        """Drops what the last layer gives, if the layer's settings say so."""
         if layer.dropout is not None and layer.dropout.kind != "recurrent":
-            self.add(f"dropout{number}", layer.dropout.build(spatial=self.spatial))
+            self.add(name, layer.dropout.build(spatial=self.spatial))
 
     def activation(self, name: str, layer: Layer) -> None:
         """Adds an activation, with its parameters if it has some."""

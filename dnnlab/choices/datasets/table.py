@@ -1,29 +1,28 @@
-"""Tables of one's own: a CSV file with a header, one example a row."""
+"""Tables of one's own: a file with one example a row, read by its columns' names."""
 
-import csv
-import io
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, Field, Strict, model_validator
 
+from dnnlab.choices.datasets.cells import (
+    Table,
+    encode,
+    has_thousands,
+    is_date,
+    is_missing,
+    number,
+    refuse_missing,
+)
 from dnnlab.choices.datasets.dataset import Dataset, Examples, Held, Holdout, Signature, Source
 from dnnlab.choices.losses import Task
 from dnnlab.errors import DataError
-from dnnlab.spec import InputPath
+from dnnlab.spec import Count, InputPath
 
 if TYPE_CHECKING:
     import numpy as np
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
-"""What people write where a value is missing, in lower case."""
-LARGEST = 3.4e38
-"""Numbers beyond this are no float32."""
-MOST_CATEGORIES = 100
-"""A text column with more distinct values than this is more likely a name than a category."""
 FEW_STRAYS = 0.2
 """A column with a smaller share of text among numbers than this has typing errors in it."""
 
@@ -34,34 +33,26 @@ def _no_quote_or_line_end(character: str) -> str:
     return character
 
 
-class Csv(Dataset):
-    """A CSV file of one's own: columns of numbers are scaled, columns of text become one-hot.
+class TableData(Dataset):
+    """What a table has, whatever file it stands in. Abstract."""
 
-        header: name, name, ..., target
-
-    Source: RFC 4180, with any one-character delimiter.
-    Keras and PyTorch: no reader that knows columns.
-    """
-
-    name: Literal["csv"] = "csv"
     path: InputPath
     """The file; a relative path starts at the config's folder."""
     target: str
     """The column to predict."""
-    task: Task
+    task: Literal["classification", "regression"]
     """classification: the target's distinct values are the classes; regression: it is a number."""
     test: Held = Holdout(fraction=0.2)
     """Held out for the test."""
-    delimiter: Annotated[
-        str, Field(min_length=1, max_length=1), AfterValidator(_no_quote_or_line_end)
-    ] = ","
-    """The character between two values."""
     ignore: Annotated[tuple[str, ...], Strict(False)] = ()
-    """Columns to leave out, such as names and numbers of rows."""
+    """Columns to leave out, such as names, dates and numbers of rows."""
     categorical: Annotated[tuple[str, ...], Strict(False)] = ()
     """Columns whose numbers are names of categories, such as postal codes."""
-    missing: Literal["refuse", "mean"] = "refuse"
-    """mean: a missing number becomes the training split's mean, a missing word no category."""
+    max_categories: Count = 100
+    """A column of more different texts is refused: a name rather than a category."""
+    missing: Literal["refuse", "mean", "median"] = "refuse"
+    """mean, median: a missing number becomes that of the training split, a missing word no
+    category."""
 
     @property
     def task_of_data(self) -> Task:
@@ -72,9 +63,13 @@ class Csv(Dataset):
         """Returns None: the columns are known after reading."""
         return None
 
+    @abstractmethod
+    def table(self, path: Path) -> Table:
+        """Reads a file that is written like this one."""
+
     def read(self) -> Source:
         """Reads the file and decides for each column what it is."""
-        table = Table.read(Path(self.path), self.delimiter)
+        table = self.table(Path(self.path))
         for name in (self.target, *self.ignore, *self.categorical):
             table.position(name)
         names = [n for n in table.header if n != self.target and n not in self.ignore]
@@ -86,50 +81,78 @@ class Csv(Dataset):
             refuse_missing(table, names)
         targets, classes = self._targets(table)
         train, test = self.test.divide(Examples(inputs, targets), "test")
-        fill = self.missing == "mean"
-        return Source(train, test, class_names=classes, columns=columns, fill_gaps=fill)
+        return Source(train, test, class_names=classes, columns=columns, gaps=self.missing)
 
-    def _column(self, table: "Table", name: str) -> dict[str, Any]:
-        values = table.values(name)
-        given = [value for value in values if not is_missing(value)]
-        strays = [value for value in given if number(value) is None]
-        if name not in self.categorical and not strays:
+    def _column(self, table: Table, name: str) -> dict[str, Any]:
+        given = [value for value in table.values(name) if not is_missing(value)]
+        if name in self.categorical:
+            return self._categories(name, given)
+        strays = [value for value in given if table.number(value) is None]
+        if not strays:
             return {"name": name, "kind": "numeric"}
-        if name not in self.categorical and len(strays) < FEW_STRAYS * len(given):
-            line = table.lines[values.index(strays[0])]
+        line = table.lines[table.values(name).index(strays[0])]
+        here = f"{self.path}: column '{name}'"
+        if is_date(strays[0]) and all(map(is_date, strays)):
             raise DataError(
-                f"{self.path}: column '{name}' holds numbers, but {len(strays)} of its values are "
+                f"{here} holds dates, the first in line {line}: '{strays[0]}'",
+                remedy="write what matters of them as columns of their own (a year, a month, days "
+                f"since), and leave the column out with data.ignore: [{name}]",
+            )
+        other = "." if table.decimal == "," else ","
+        if all(number(value, other) is not None for value in strays):
+            raise DataError(
+                f"{here} holds numbers with a decimal '{other}', the first in line {line}: "
+                f"'{strays[0]}'",
+                remedy=_write_decimals(self, other),
+            )
+        if all(map(has_thousands, strays)):
+            raise DataError(
+                f"{here} holds numbers with separators between thousands, the first in line "
+                f"{line}: '{strays[0]}'",
+                remedy=f"write them without; or data.ignore: [{name}]",
+            )
+        if len(strays) < FEW_STRAYS * len(given):
+            raise DataError(
+                f"{here} holds numbers, but {len(strays)} of its values are "
                 f"not, the first in line {line}: '{strays[0]}'",
                 remedy=f"correct them, leave them empty, or name the column in "
                 f"data.categorical or data.ignore: [{name}]",
             )
+        return self._categories(name, given)
+
+    def _categories(self, name: str, given: list[str]) -> dict[str, Any]:
         categories = sorted(set(given))
-        if len(categories) > MOST_CATEGORIES:
+        if len(categories) > self.max_categories:
             raise DataError(
                 f"{self.path}: column '{name}' has {len(categories)} different texts, "
-                f"over {MOST_CATEGORIES}: a name rather than a category",
-                remedy=f"leave it out with data.ignore: [{name}]",
+                f"over {self.max_categories}: a name rather than a category",
+                remedy=f"leave it out with data.ignore: [{name}], or raise data.max_categories",
             )
         return {"name": name, "kind": "categorical", "categories": categories}
 
-    def _targets(self, table: "Table") -> "tuple[np.ndarray, tuple[str, ...]]":
+    def _targets(self, table: Table) -> "tuple[np.ndarray, tuple[str, ...]]":
         import numpy as np
 
         values = table.values(self.target)
         for line, value in zip(table.lines, values, strict=True):
             gap = is_missing(value) and value.lower() != "none"  # which may well be a class
-            if gap or (self.task == "regression" and number(value) is None):
+            if gap or (self.task == "regression" and table.number(value) is None):
                 raise DataError(
                     f"{self.path}: line {line}: target '{self.target}' is '{value}'",
                     remedy="give every row a target"
                     + (" that is a number" if self.task == "regression" else ""),
                 )
         if self.task == "regression":
-            return np.array([number(value) for value in values], dtype="float64"), ()
-        classes = sorted(set(values), key=lambda v: (number(v) is None, number(v) or 0, v))
+            return np.array([table.number(value) for value in values], dtype="float64"), ()
+
+        def as_ordered(value: str) -> tuple[bool, float, str]:
+            parsed = table.number(value)
+            return parsed is None, parsed or 0, value
+
+        classes = sorted(set(values), key=as_ordered)
         if len(classes) < 2:
             raise DataError(f"{self.path}: every row has the target '{classes[0]}'")
-        if len(classes) > max(MOST_CATEGORIES, len(values) // 2):
+        if len(classes) > max(self.max_categories, len(values) // 2):
             raise DataError(
                 f"{self.path}: '{self.target}' has {len(classes)} classes in {len(values)} rows",
                 remedy="data.task: regression, if it is a number",
@@ -138,140 +161,59 @@ class Csv(Dataset):
         return np.array([index[value] for value in values], dtype="int64"), tuple(classes)
 
 
-def is_missing(value: str) -> bool:
-    """Whether this is one of the ways in which people write that a value is missing."""
-    return value.lower() in MISSING
+def _write_decimals(data: TableData, decimal: str) -> str:
+    if not isinstance(data, Csv):
+        return "write the column as numbers"
+    return f'data.decimal: "{decimal}"' + (
+        ', and another data.delimiter, such as ";"' if decimal == data.delimiter else ""
+    )
 
 
-def number(value: str) -> float | None:
-    """Returns the number that a text stands for, or None if it is none that float32 can hold."""
-    if "_" in value:  # Python's own way to write 1_000, nobody else's
-        return None
-    try:
-        result = float(value)
-    except ValueError:
-        return None
-    return result if abs(result) <= LARGEST else None
+class Csv(TableData):
+    """A CSV file of one's own: columns of numbers are scaled, columns of text become one-hot.
 
+        header: name, name, ..., target
 
-@dataclass(frozen=True)
-class Table:
-    """A CSV file as text: its header, its rows, and the line of the file each row ended on."""
+    UTF-8, with or without a byte order mark, any ends of lines, values in double quotes or not.
+    Dates are refused: say what matters of them in columns of numbers.
 
-    path: Path
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-
-    @classmethod
-    def read(cls, path: Path, delimiter: str = ",") -> "Table":
-        """Reads a file; blanks around values are taken off, empty lines passed over.
-
-        Raises DataError with the line if the file is missing, empty, ragged or not UTF-8, or if a
-        column has no name or one that stands twice.
-        """
-        rows, lines = [], []
-        reader = csv.reader(
-            io.StringIO(_text_of(path), newline=""), delimiter=delimiter, strict=True
-        )
-        try:
-            for row in reader:
-                if row:
-                    rows.append([value.strip() for value in row])
-                    lines.append(reader.line_num)
-        except csv.Error as error:
-            raise DataError(f"{path}: line {reader.line_num}: {error}") from error
-        if len(rows) < 2:
-            raise DataError(f"{path} has no rows below its header")
-        header = rows[0]
-        for name in header:
-            if not name or header.count(name) > 1:
-                raise DataError(f"{path}: every column needs its own name; '{name}' is none")
-        for line, row in zip(lines, rows, strict=True):
-            if len(row) != len(header):
-                raise DataError(
-                    f"{path}: line {line} has {len(row)} values, the header {len(header)}",
-                    remedy="a value that holds the delimiter is written in double quotes; "
-                    "data.delimiter names another delimiter",
-                )
-        return cls(path, header, rows[1:], lines[1:])
-
-    def position(self, name: str) -> int:
-        """Returns where a column stands. Raises DataError if there is none of that name."""
-        if name not in self.header:
-            raise DataError(f"{self.path} has no column '{name}'; it has {', '.join(self.header)}")
-        return self.header.index(name)
-
-    def values(self, name: str) -> list[str]:
-        """Returns a column."""
-        position = self.position(name)
-        return [row[position] for row in self.rows]
-
-
-def _text_of(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}: line {line}: a character is not UTF-8", remedy="save the file as UTF-8"
-        ) from None
-
-
-def refuse_missing(table: "Table", names: Sequence[str]) -> None:
-    """Raises DataError naming every column with a gap, and the line of its first."""
-    gaps = []
-    for name in names:
-        lines = [
-            line
-            for line, value in zip(table.lines, table.values(name), strict=True)
-            if is_missing(value)
-        ]
-        if lines:
-            gaps.append(f"'{name}' {len(lines)} (first in line {lines[0]})")
-    if gaps:
-        raise DataError(
-            f"{table.path}: values are missing: {', '.join(gaps)}",
-            remedy="data.missing: mean, in the config, fills them; data.ignore leaves a column out",
-        )
-
-
-def encode(
-    table: "Table", columns: Sequence[dict[str, Any]]
-) -> "tuple[np.ndarray, dict[str, int]]":
-    """Turns rows of text into inputs of shape (N, features), as `columns` say.
-
-    Returns the inputs in float64, missing numbers as nan, and how many values of each column are
-    categories that it does not know: those become all zeros. Raises DataError if a column is not
-    there or a number is none.
+    Source: RFC 4180, with any one-character delimiter.
+    Keras and PyTorch: no reader that knows columns.
     """
-    import numpy as np
 
-    unknown: dict[str, int] = {}
-    parts = []
-    for column in columns:
-        name = column["name"]
-        values = table.values(name)
-        if column["kind"] == "numeric":
-            parts.append(np.array(list(_numbers(table, name)), dtype="float64")[:, None])
-            continue
-        categories = np.array(column["categories"])
-        parts.append((np.array(values)[:, None] == categories[None, :]).astype("float64"))
-        strangers = sum(not is_missing(v) and v not in column["categories"] for v in values)
-        if strangers:
-            unknown[name] = strangers
-    return np.concatenate(parts, axis=1), unknown
+    name: Literal["csv"] = "csv"
+    delimiter: Annotated[
+        str, Field(min_length=1, max_length=1), AfterValidator(_no_quote_or_line_end)
+    ] = ","
+    """The character between two values."""
+    decimal: Literal[".", ","] = "."
+    """The character before the decimals of a number; none stands between thousands."""
+
+    @model_validator(mode="after")
+    def _tell_apart(self) -> Self:
+        if self.delimiter == self.decimal:
+            raise ValueError(f'decimal: "{self.decimal}" is the delimiter too; give another one')
+        return self
+
+    def table(self, path: Path) -> Table:
+        """Reads a file with the same delimiter."""
+        return Table.read(path, self.delimiter, self.decimal)
 
 
-def _numbers(table: "Table", name: str) -> Iterator[float]:
-    for line, value in zip(table.lines, table.values(name), strict=True):
-        parsed = math.nan if is_missing(value) else number(value)
-        if parsed is None:
-            raise DataError(f"{table.path}: line {line}: '{value}' in column '{name}' is no number")
-        yield parsed
+class Parquet(TableData):
+    """A Parquet file of one's own, as pandas, Polars and DuckDB write it; otherwise as csv.
+
+        columns: name, name, ..., target
+
+    Truth values are the categories true and false; null and nan are missing values. Needs pyarrow:
+    pip install dnnlab[tables].
+
+    Source: Apache Parquet, read by pyarrow.
+    Keras and PyTorch: no reader that knows columns.
+    """
+
+    name: Literal["parquet"] = "parquet"
+
+    def table(self, path: Path) -> Table:
+        """Reads a file with the same columns."""
+        return Table.read_parquet(path, leave_out=self.ignore)

@@ -5,14 +5,14 @@
 All but `auto` are special cases of `variance_scaling`.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from dnnlab.choices.initializers import Initializer
-from dnnlab.spec import Positive
+from dnnlab.spec import Share
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
     from dnnlab.kernels.network import Fill
 
 
@@ -43,7 +43,7 @@ class VarianceScaling(Initializer):
     """
 
     name: Literal["variance_scaling"] = "variance_scaling"
-    scale: Positive = 1.0
+    scale: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """The numerator of the variance: 1 for Glorot and LeCun, 2 for He."""
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     """Which size of the layer is the denominator."""
@@ -52,18 +52,25 @@ class VarianceScaling(Initializer):
 
     def build(self) -> "Fill":
         """Returns what fills a kernel in place."""
-        from dnnlab.kernels.initializers import variance_scaling_
+        from dnnlab.kernels.initializers import variance_scaling
 
-        def fill(kernel: "Tensor", generator: "Generator") -> None:
-            variance_scaling_(
-                kernel,
-                scale=self.scale,
-                mode=self.mode,
-                distribution=self.distribution,
-                generator=generator,
-            )
+        return variance_scaling(scale=self.scale, mode=self.mode, distribution=self.distribution)
 
-        return fill
+
+class GlorotNormal(Initializer):
+    """Variance 1 / fan_avg, normal, cut off at two standard deviations.
+
+        variance = 1 / fan_avg
+
+    Source: Glorot and Bengio, 2010, section 4.2.1.
+    Keras: glorot_normal, the same. PyTorch: xavier_normal_, not truncated.
+    """
+
+    name: Literal["glorot_normal"] = "glorot_normal"
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling(mode="fan_avg").build()
 
 
 class GlorotUniform(Initializer):
@@ -85,17 +92,38 @@ class GlorotUniform(Initializer):
 class HeNormal(Initializer):
     """Variance 2 / fan_in, normal, cut off at two standard deviations: for ReLU and its family.
 
-        variance = 2 / fan_in
+        variance = 2 / ((1 + slope²) * fan_in)
 
-    Source: He et al., 2015, equation 10.
-    Keras: he_normal, the same. PyTorch: kaiming_normal_, not truncated.
+    Source: He et al., 2015, equations 10 and 15.
+    Keras: he_normal, the same for slope 0; it knows no other. PyTorch: kaiming_normal_, not
+    truncated.
     """
 
     name: Literal["he_normal"] = "he_normal"
+    slope: Share = 0.0
+    """That of a leaky ReLU for negative z, which needs less variance."""
 
     def build(self) -> "Fill":
         """Returns what fills a kernel in place."""
-        return VarianceScaling(scale=2.0).build()
+        return VarianceScaling(scale=2 / (1 + self.slope**2)).build()
+
+
+class HeUniform(Initializer):
+    """Variance 2 / fan_in, uniform: for ReLU and its family.
+
+        weights uniform within sqrt(6 / ((1 + slope²) * fan_in))
+
+    Source: He et al., 2015, equations 10 and 15.
+    Keras: he_uniform, the same for slope 0; it knows no other. PyTorch: kaiming_uniform_.
+    """
+
+    name: Literal["he_uniform"] = "he_uniform"
+    slope: Share = 0.0
+    """That of a leaky ReLU for negative z, which needs less variance."""
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling(scale=2 / (1 + self.slope**2), distribution="uniform").build()
 
 
 class LecunNormal(Initializer):
@@ -112,3 +140,19 @@ class LecunNormal(Initializer):
     def build(self) -> "Fill":
         """Returns what fills a kernel in place."""
         return VarianceScaling().build()
+
+
+class LecunUniform(Initializer):
+    """Variance 1 / fan_in, uniform.
+
+        weights uniform within sqrt(3 / fan_in)
+
+    Source: LeCun, Bottou, Orr and Müller, 1998, section 4.6.
+    Keras: lecun_uniform, the same. PyTorch: none; its layers begin within sqrt(1 / fan_in).
+    """
+
+    name: Literal["lecun_uniform"] = "lecun_uniform"
+
+    def build(self) -> "Fill":
+        """Returns what fills a kernel in place."""
+        return VarianceScaling(distribution="uniform").build()

@@ -21,8 +21,18 @@ class Optimizer(Choice):
     family: ClassVar[str] = "optimizer"
     members: ClassVar[dict[str, str]] = {
         "sgd": "descent.Sgd",
+        "adagrad": "scaled.AdaGrad",
+        "adadelta": "scaled.AdaDelta",
+        "rmsprop": "scaled.RmsProp",
+        "adam": "adaptive.Adam",
+        "adamax": "adaptive.AdaMax",
         "nadam": "adaptive.Nadam",
+        "adamw": "adaptive.AdamW",
+        "radam": "adaptive.RAdam",
+        "lion": "descent.Lion",
     }
+    usual_lr: ClassVar[float]
+    """The rate that its literature starts from: one that is far above it asks for trouble."""
     rescales: ClassVar[bool] = False
     """Whether each weight's step is divided by the size of its gradients."""
 

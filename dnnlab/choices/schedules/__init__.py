@@ -37,8 +37,13 @@ class Schedule(Choice):
     family: ClassVar[str] = "schedule"
     members: ClassVar[dict[str, str]] = {
         "constant": "falling.Constant",
+        "power": "falling.PowerDecay",
+        "exponential": "falling.ExponentialDecay",
+        "piecewise_constant": "falling.PiecewiseConstant",
         "performance": "performance.Performance",
         "one_cycle": "cycles.OneCycle",
+        "linear": "falling.LinearDecay",
+        "cosine": "cycles.Cosine",
     }
     looks_back: ClassVar[bool] = False
     """Whether it needs the validation metric."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from dnnlab.choices.schedules import Schedule, Span
-from dnnlab.spec import Auto, Decay, OrAuto, Share
+from dnnlab.spec import Auto, Count, Decay, Epochs, OrAuto, Share
 
 
 class OneCycle(Schedule):
@@ -75,3 +75,40 @@ class OneCycle(Schedule):
         if self.cycle_momentum != "auto":
             return self
         return self.model_copy(update={"cycle_momentum": optimizer_has_momentum})
+
+
+class Cosine(Schedule):
+    """Falls along half a wave, slowly at both ends; with a first cycle, again and again.
+
+        lr(t) = lr * (end + (1 - end) * (1 + cos(pi * (t - begin) / length)) / 2)
+
+    `begin` and `length` are those of the cycle in which t is.
+    Source: Loshchilov and Hutter, 2017, 'SGDR', equation 5.
+    Keras: CosineDecay, and CosineDecayRestarts with a first cycle, the same multiplier 2 (t_mul).
+    PyTorch: CosineAnnealingLR, and CosineAnnealingWarmRestarts, whose multiplier T_mult is 1.
+    """
+
+    name: Literal["cosine"] = "cosine"
+    first_cycle: Epochs | None = None
+    """After how long the rate jumps up again; null for never: one wave for the whole training."""
+    multiplier: Annotated[Count, Field(le=1000)] = 2
+    """How many times as long as a cycle the next one is; 1 for cycles of one length."""
+    end: Share = 0.0
+    """The lowest rate, as a share of the highest; the one after a cycle's last."""
+
+    def _within(self, update: int, span: Span) -> float:
+        """Returns the share of its cycle that has passed at an update."""
+        if self.first_cycle is None:
+            return update / span.total
+        length = self.first_cycle.in_updates(span.per_epoch)
+        if self.multiplier == 1:
+            return update % length / length
+        while update >= length:
+            update -= length
+            length *= self.multiplier
+        return update / length
+
+    def level(self, update: int, span: Span) -> float:
+        """Returns the share of the highest rate."""
+        wave = (1 + math.cos(math.pi * self._within(update, span))) / 2
+        return self.end + (1 - self.end) * wave

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnnlab.choices.datasets.bundled import Diabetes, Digits
+from dnnlab.choices.datasets.bundled import BreastCancer, Diabetes, Digits, Wine
 
 
 def test_digits() -> None:
@@ -21,3 +21,18 @@ def test_diabetes() -> None:
     assert (targets.min(), targets.max()) == (25, 346)
     assert source.class_names == ()
     assert source.train.inputs[:, 0].max() > 60  # ages in years: not scaled
+
+
+def test_wine_and_breast_cancer() -> None:
+    for dataset, total, counts in (
+        (Wine(), 178, [59, 71, 48]),
+        (BreastCancer(), 569, [212, 357]),
+    ):
+        source, signature = dataset.read(), dataset.signature()
+        assert len(source.train) + len(source.test) == total
+        assert source.train.inputs.shape[1:] == signature.input_shape
+        # The counts of the classes as UCI publishes them.
+        targets = np.concatenate([source.train.targets, source.test.targets])
+        assert np.bincount(targets).tolist() == counts
+        assert len(source.class_names) == signature.num_outputs
+    assert BreastCancer().read().class_names == ("malignant", "benign")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dnnlab.choices.datasets import Source
-from dnnlab.choices.datasets.table import Csv, Table, encode
+from dnnlab.choices.datasets.table import Csv, Parquet
 from dnnlab.errors import DataError
+from dnnlab.training.data import prepare
 
 HOUSES = """size,town,age,price
 100, Ulm ,3,250
@@ -134,21 +135,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Csv(path=str(tmp_path / "no.csv"), target="y", task="regression").read()
 
 
-def test_new_rows_are_encoded_like_those_learned_from(tmp_path: Path) -> None:
-    columns = read(tmp_path).columns
-    path = tmp_path / "new.csv"
-    path.write_text("age,town,size,note\n5,Ulm,70,x\n6,Graz,75,y\n", encoding="utf-8")
-    inputs, unknown = encode(Table.read(path), columns)
-    assert inputs.tolist() == [[70, 0, 0, 1, 5], [75, 0, 0, 0, 6]]
-    assert unknown == {"town": 1}
-    path.write_text("age,town\n5,Ulm\n", encoding="utf-8")
-    with pytest.raises(DataError, match="has no column 'size'"):
-        encode(Table.read(path), columns)
-    path.write_text("size,age,town\nbig,5,Ulm\n", encoding="utf-8")
-    with pytest.raises(DataError, match="line 2: 'big' in column 'size' is no number"):
-        encode(Table.read(path), columns)
-
-
 def test_none_may_be_a_class_and_an_empty_field_may_not(tmp_path: Path) -> None:
     text = "a,kind\n1,none\n2,some\n3,none\n4,some\n"
     source = read(tmp_path, text, target="kind", task="classification")
@@ -162,3 +148,148 @@ def test_none_may_be_a_class_and_an_empty_field_may_not(tmp_path: Path) -> None:
 def test_what_cannot_stand_between_values(delimiter: str) -> None:
     with pytest.raises(ValueError, match="delimiter"):
         Csv(path="t.csv", target="y", task="regression", delimiter=delimiter)
+
+
+def test_quoted_text_may_hold_delimiters_quotes_and_ends_of_lines(tmp_path: Path) -> None:
+    text = HOUSES.replace('"Ulm"', '"Ulm, ""Old\r\nTown"""')
+    assert 'Ulm, "Old\r\nTown"' in read(tmp_path, text).columns[1]["categories"]
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    text = "a;price\n" + "".join(f"{i},5;{2 * i},25\n" for i in range(9))
+    source = read(tmp_path, text, delimiter=";", decimal=",")
+    assert source.test.inputs.tolist() == [[0.5], [1.5]]
+    assert source.test.targets.tolist() == [0.25, 2.25]
+    assert "between thousands, the first in line 5: '1.003,5'" in refusal(
+        tmp_path, text.replace("\n3,5;", "\n1.003,5;"), delimiter=";", decimal=","
+    )
+
+
+def test_decimal_commas_are_not_taken_for_categories(tmp_path: Path) -> None:
+    text = "a;price\n" + "".join(f"{i},5;{2 * i}\n" for i in range(9))
+    message = refusal(tmp_path, text, delimiter=";")
+    assert "column 'a' holds numbers with a decimal ',', the first in line 2: '0,5'" in message
+    assert message.endswith('data.decimal: ","')
+    quoted = "a,price\n" + "".join(f'"{i},5",{2 * i}\n' for i in range(9))
+    assert refusal(tmp_path, quoted).endswith('and another data.delimiter, such as ";"')
+    source = read(tmp_path, text, delimiter=";", categorical=["a"])
+    assert len(source.columns[0]["categories"]) == 9
+
+
+def test_separators_between_thousands_are_refused(tmp_path: Path) -> None:
+    text = "a;price\n" + "".join(f"{i},234.50;{2 * i}\n" for i in range(1, 9))
+    message = refusal(tmp_path, text, delimiter=";")
+    assert "'a' holds numbers with separators between thousands, the first in line 2" in message
+    assert len(read(tmp_path, text, delimiter=";", categorical=["a"]).columns) == 1
+
+
+def test_another_delimiter_is_proposed(tmp_path: Path) -> None:
+    assert refusal(tmp_path, HOUSES.replace(",", ";")).endswith('data.delimiter: ";"')
+    assert refusal(tmp_path, HOUSES.replace(",", "\t")).endswith('data.delimiter: "\\t"')
+
+
+def test_delimiter_and_decimal_differ() -> None:
+    with pytest.raises(ValueError, match='decimal: "," is the delimiter too'):
+        Csv(path="t.csv", target="y", task="regression", decimal=",")
+
+
+@pytest.mark.parametrize("day", ["2026-01-{:02}", "{}.1.2026", "1/{}/26", "2026-01-{:02}T10:00:00"])
+def test_dates_are_refused_unless_they_are_left_out(tmp_path: Path, day: str) -> None:
+    text = "when,a,price\n" + "".join(f"{day.format(i)},{i % 3},{i}\n" for i in range(1, 9))
+    message = refusal(tmp_path, text)
+    assert f"column 'when' holds dates, the first in line 2: '{day.format(1)}'" in message
+    assert "data.ignore: [when]" in message
+    assert len(read(tmp_path, text, ignore=["when"]).columns) == 1
+
+
+def test_more_categories_can_be_allowed(tmp_path: Path) -> None:
+    text = "who,price\n" + "".join(f"name{i},{i}\n" for i in range(150))
+    assert "over 100" in refusal(tmp_path, text)
+    source = read(tmp_path, text, max_categories=150)
+    assert source.train.inputs.shape == (148, 150)
+
+
+def test_truth_values_are_two_categories(tmp_path: Path) -> None:
+    text = "a,b,price\n" + "".join(f"{i % 2 == 0},{i},{i}\n" for i in range(9))
+    source = read(tmp_path, text)
+    assert source.columns[0]["categories"] == ["False", "True"]
+    assert source.test.inputs.tolist() == [[0, 1, 0], [1, 0, 1]]
+
+
+def test_a_gap_becomes_the_median_of_the_training_split(tmp_path: Path) -> None:
+    """Of 1, 2, 100 the median is 2 and the mean 34.3."""
+    text = "a,price\n7,1\n7,1\n1,1\n2,2\n100,3\n,4\n"
+    for missing, expected in (("median", 2), ("mean", 103 / 3)):
+        (tmp_path / "t.csv").write_text(text)
+        data = prepare(
+            Csv.model_validate(
+                {
+                    "path": str(tmp_path / "t.csv"),
+                    "target": "price",
+                    "task": "regression",
+                    "test": {"first": 2},
+                    "validation": None,
+                    "missing": missing,
+                    "standardize": "none",
+                }
+            )
+        )
+        assert data.train.inputs[:, 0].tolist() == pytest.approx([1, 2, 100, expected])
+
+
+# --- Parquet ---------------------------------------------------------------------------------
+
+
+def parquet(folder: Path, **columns: Any) -> Path:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    path = folder / "t.parquet"
+    write_table(arrow.table(columns), path)
+    return path
+
+
+def of_parquet(path: Path, **settings: Any) -> Source:
+    chosen = {"target": "price", "task": "regression", "test": {"first": 2}} | settings
+    return Parquet.model_validate({"path": str(path), **chosen}).read()
+
+
+def test_a_parquet_file_is_read_like_the_csv_file_of_the_same_values(tmp_path: Path) -> None:
+    path = parquet(
+        tmp_path,
+        size=[100, 80, 120, 90, 60, 110],
+        town=["Ulm", "Bonn", "Ulm", "Köln", "Bonn", "Ulm"],
+        age=[3.0, 40.0, 7.0, 12.0, 80.0, 1.0],
+        price=[250, 150, 310, 200, 90, 290],
+    )
+    one, other = of_parquet(path), read(tmp_path)
+    for left, right in ((one.train, other.train), (one.test, other.test)):
+        assert (left.inputs == right.inputs).all()
+        assert (left.targets == right.targets).all()
+    assert one.columns == other.columns
+
+
+def test_nulls_truth_values_and_days_of_parquet(tmp_path: Path) -> None:
+    import datetime
+
+    path = parquet(
+        tmp_path,
+        sold=[True, False, True, None],
+        area=[1.5, None, float("nan"), 2.0],
+        built=[datetime.date(2001, 1, day) for day in (1, 2, 3, 4)],
+        rooms=[[1], [2], [3], [4]],
+        price=[1.0, 2.0, 3.0, 4.0],
+    )
+    leave_out = {"ignore": ["built", "rooms"]}
+    source = of_parquet(path, missing="mean", **leave_out)
+    assert source.columns[0]["categories"] == ["false", "true"]
+    assert source.test.inputs[0].tolist() == [0, 1, 1.5]
+    assert np.isnan(source.test.inputs[1, 2])
+    assert np.isnan(source.train.inputs[0, 2])
+    with pytest.raises(DataError, match=r"'sold' 1 \(first in line 4\), 'area' 2"):
+        of_parquet(path, **leave_out)
+    with pytest.raises(DataError, match="column 'built' holds dates"):
+        of_parquet(path, missing="mean", ignore=["rooms"])
+    with pytest.raises(DataError, match=r"'rooms' holds list<.*neither numbers nor text") as caught:
+        of_parquet(path, missing="mean", ignore=["built"])
+    assert "data.ignore: [rooms]" in caught.value.remedy

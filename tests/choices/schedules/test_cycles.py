@@ -3,18 +3,15 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnnlab.choices.schedules import Plateau, Span
-from dnnlab.choices.schedules.cycles import OneCycle
-from dnnlab.choices.schedules.falling import Constant
-from dnnlab.choices.schedules.performance import Performance
+from dnnlab.choices.schedules import Span
+from dnnlab.choices.schedules.cycles import Cosine, OneCycle
 from dnnlab.spec import Duration
-
-
-def test_constant() -> None:
-    assert [Constant().lr_factor(t, Span(10, 10)) for t in range(10)] == [1.0] * 10
+from tests.choices.schedules.torchs import rates_of_torch
+from tests.support import DIGITS, refusal_of
 
 
 def chapter_rate(t: int, total: int) -> float:
@@ -67,22 +64,42 @@ def test_one_cycle_stays_within_its_bounds_however_short(
         assert 0.85 - 1e-12 <= momentum <= 0.95 + 1e-12
 
 
-def test_performance_counts_like_the_chapters_plateau_callback() -> None:
-    """Patience 2, factor .5: the second evaluation without a new best lowers the rate."""
-    schedule = Performance(patience=Duration(epochs=2), min_delta=0.01)
-    losses = [1.0, 0.9, 0.895, 0.91, 0.92, 0.93, 0.5, 0.6]
-    factors, plateau = [], Plateau()
-    for epoch, loss in enumerate(losses, start=1):
-        plateau = schedule.observe(plateau, loss, step=10 * epoch, per_epoch=10)
-        factors.append(plateau.factor)
-    assert factors == [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25]
-    assert plateau.best == 0.5
+def test_cosine_is_half_a_wave() -> None:
+    found = [Cosine().lr_factor(t, Span(1000, 10)) for t in range(1000)]
+    expected = [math.cos(math.pi * t / 2000) ** 2 for t in range(1000)]  # (1 + cos 2x)/2 = cos² x
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert Cosine(end=0.2).level(500, Span(1000, 10)) == pytest.approx(0.6)
 
 
-def test_performance_has_a_floor_and_takes_no_nan_for_better() -> None:
-    schedule = Performance(patience=Duration(updates=1), min_lr_factor=0.3)
-    plateau = schedule.observe(Plateau(), 1.0, step=1, per_epoch=10)
-    for step in range(2, 6):
-        plateau = schedule.observe(plateau, math.inf, step=step, per_epoch=10)
-    assert (plateau.factor, plateau.best) == (0.3, 1.0)
-    assert schedule.observe(Plateau(), math.inf, step=1, per_epoch=10).best is None
+def test_cosine_is_torchs_annealing() -> None:
+    """Theirs goes from each rate to the next, which adds up to 1e-12 of rounding."""
+    expected = rates_of_torch(
+        torch.optim.lr_scheduler.CosineAnnealingLR, 300, T_max=300, eta_min=0.1
+    )
+    found = [Cosine(end=0.1).lr_factor(t, Span(300, 10)) for t in range(300)]
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2, 3])
+def test_cosine_with_restarts_is_torchs(multiplier: int) -> None:
+    expected = rates_of_torch(
+        torch.optim.lr_scheduler.CosineAnnealingWarmRestarts,
+        300,
+        T_0=20,
+        T_mult=multiplier,
+        eta_min=0.1,
+    )
+    schedule = Cosine(first_cycle=Duration(epochs=2), multiplier=multiplier, end=0.1)
+    found = [schedule.lr_factor(t, Span(300, 10)) for t in range(300)]
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_cosine_begins_anew_after_20_60_and_140_updates() -> None:
+    schedule = Cosine(first_cycle=Duration(updates=20))
+    tops = [t for t in range(300) if schedule.level(t, Span(300, 10)) == 1.0]
+    assert tops == [0, 20, 60, 140]
+
+
+def test_cycles_that_shrink_are_refused() -> None:
+    (sentence,) = refusal_of(f"{DIGITS}schedule: {{name: cosine, multiplier: 0}}\n")
+    assert "schedule.multiplier: 0 is not at least 1" in sentence

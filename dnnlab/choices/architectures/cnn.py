@@ -1,0 +1,116 @@
+"""The sequential convolutional net."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Strict
+
+from dnnlab.choices.architectures import Architecture, Conflict, images_needed
+from dnnlab.choices.architectures.layers import (
+    ConvolutionalLayer,
+    DenseLayer,
+    Entry,
+    Layer,
+    LayerSettings,
+    OutputLayer,
+    layers_of,
+)
+from dnnlab.choices.architectures.stack import Head, Stack, Window
+from dnnlab.choices.datasets import Signature
+from dnnlab.spec import Auto, OrAuto, Shorthand
+
+if TYPE_CHECKING:
+    from dnnlab.kernels.network import Network
+
+
+class Cnn(Architecture):
+    """Convolutions and poolings one after the other, then dense layers, on images.
+
+        convolution -> [normalization] -> activation -> [normalization] -> [pooling] -> [dropout]
+
+    Source: LeCun, Bottou, Bengio and Haffner, 1998, section 2.
+    Keras: a Sequential of Conv2D, MaxPooling2D, Flatten and Dense; its `same` pads unevenly where
+    a stride is above 1. PyTorch: an nn.Sequential of nn.Conv2d and so on.
+    """
+
+    name: Literal["cnn"] = "cnn"
+    drops_maps: ClassVar[bool] = True
+    convolutions: Annotated[
+        tuple[Annotated[ConvolutionalLayer, Shorthand("filters")], ...], Strict(False)
+    ]
+    """The convolutions: numbers of filters, or mappings with filters, kernel, pool and so on."""
+    head: Head = "flatten"
+    """What becomes of the last feature maps: all their numbers, or the average of each map."""
+    hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
+    """Dense layers behind the convolutions."""
+    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
+    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
+    output: OutputLayer = OutputLayer()
+    """Settings of the output layer."""
+
+    def resolved(self, settings: LayerSettings) -> Self:
+        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
+        update = {
+            "convolutions": tuple(e.resolved(settings, self.use_bias) for e in self.convolutions),
+            "hidden": tuple(e.resolved(settings, self.use_bias) for e in self.hidden),
+            "output": self.output.resolved(),
+            "use_bias": self.use_bias is not False,
+        }
+        return self.model_copy(update=update)
+
+    def layers(self, settings: LayerSettings) -> Iterator[Layer]:
+        """Yields the convolutions, then the dense layers."""
+        entries: list[Entry] = [
+            (("architecture", "convolutions", index), entry, "convolution", entry.filters)
+            for index, entry in enumerate(self.convolutions)
+        ]
+        entries += [
+            (("architecture", "hidden", index), entry, "dense", entry.units)
+            for index, entry in enumerate(self.hidden)
+        ]
+        return layers_of(entries, settings, use_bias=self.use_bias)
+
+    def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:
+        """Yields what does not fit the images: no images at all, or windows larger than they."""
+        yield from images_needed(self.name, signature)
+        sizes = signature.input_shape[-2:] if len(signature.input_shape) > 1 else ()
+        for index, entry in enumerate(self.convolutions):
+            window = _window(entry)
+            pool = entry.pool or 1
+            for step in range(entry.repeat):
+                before = sizes
+                sizes = tuple(window.size_after(size) for size in sizes)
+                if step == entry.repeat - 1:
+                    sizes = tuple(size // pool for size in sizes)
+                if min(sizes, default=1) < 1:
+                    shown = " x ".join(map(str, before))
+                    text = f"nothing is left of {shown} places: fewer poolings or smaller windows"
+                    yield ("architecture", "convolutions", index), text
+                    return
+
+    def build(self, signature: Signature, settings: LayerSettings) -> "Network":
+        """Returns the net: conv1, relu1, pool1, conv2, ..., dense4, relu4, output."""
+        import torch
+
+        with torch.device("meta"):
+            stack = Stack(signature.input_shape)
+            stack.images()
+            stack.inputs(settings)
+            layers = enumerate(self.layers(settings), start=1)
+            for entry in self.convolutions:
+                for step in range(entry.repeat):
+                    number, layer = next(layers)
+                    stack.convolution(f"conv{number}", _window(entry), layer)
+                    last = step == entry.repeat - 1
+                    pool = (entry.pool, entry.pooling) if entry.pool and last else None
+                    stack.after_the_sums(number, layer, pool)
+            stack.one_vector(self.head)
+            for number, layer in layers:
+                stack.dense(f"dense{number}", layer)
+                stack.after_the_sums(number, layer)
+            stack.output(signature.num_outputs, self.output, settings)
+        return stack.network()
+
+
+def _window(entry: ConvolutionalLayer) -> Window:
+    return Window(entry.kernel, entry.stride, entry.padding == "same")

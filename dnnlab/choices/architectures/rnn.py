@@ -1,0 +1,209 @@
+"""Recurrent nets over sequences."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, Strict
+
+from dnnlab.choices.activations import Activation
+from dnnlab.choices.architectures import Architecture, Conflict
+from dnnlab.choices.architectures.layers import (
+    DenseLayer,
+    Entry,
+    Layer,
+    LayerEntry,
+    LayerSettings,
+    MostUnits,
+    OutputLayer,
+    layers_of,
+)
+from dnnlab.choices.architectures.stack import Stack
+from dnnlab.choices.datasets import Signature
+from dnnlab.choices.initializers import Initializer
+from dnnlab.choices.initializers.scaling import AutoInitializer
+from dnnlab.spec import Auto, Count, OrAuto, Shorthand
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from dnnlab.kernels.network import Fill, Network
+
+
+class RecurrentLayer(LayerEntry):
+    """One entry of `recurrent`, or several alike. A number alone is its units."""
+
+    units: MostUnits
+    """Size of the memory."""
+
+
+class Rnn(Architecture):
+    """LSTM or GRU cells that read a sequence step by step; what the last step knows is used.
+
+        lstm: c <- forget * c + in * tanh(...);   h = out * tanh(c);   gates are sigmoids of x and h
+        gru:  h <- (1 - update) * tanh(...) + update * h
+
+    The sequence: the rows of an image, the columns of a table one by one, or in `steps` groups.
+    Memory kernels begin orthogonal, LSTM's forget gates with a bias of 1.
+    Source: Hochreiter and Schmidhuber, 1997; Gers et al., 1999 (forget gate); Cho et al., 2014
+    (GRU, here with the reset after the product); Jozefowicz et al., 2015 (bias 1).
+    Keras: the same first values; recurrent_dropout is `dropout: {kind: recurrent}`. PyTorch: all
+    first values uniform within 1 / sqrt(units), two biases, no recurrent dropout.
+    """
+
+    name: Literal["rnn"] = "rnn"
+    drops_memory: ClassVar[bool] = True
+    cell: Literal["lstm", "gru"] = "lstm"
+    """The kind of memory."""
+    recurrent: Annotated[
+        tuple[Annotated[RecurrentLayer, Shorthand("units")], ...],
+        Strict(False),
+        Field(min_length=1),
+    ]
+    """The recurrent layers: numbers of units, or mappings with units and own settings."""
+    bidirectional: bool = False
+    """Read each sequence backwards as well, with as many units again."""
+    steps: Count | None = None
+    """How many steps an example has; null: an image has one per row, a table one per column."""
+    hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
+    """Dense layers behind the last step."""
+    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
+    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
+    output: OutputLayer = OutputLayer()
+    """Settings of the output layer."""
+
+    def resolved(self, settings: LayerSettings) -> Self:
+        """Returns it with every `auto` replaced; recurrent layers get glorot_uniform."""
+        glorot = Initializer.named("glorot_uniform")
+        recurrent = []
+        for entry in self.recurrent:
+            chosen = entry.initializer or settings.initializer
+            if isinstance(chosen, AutoInitializer):
+                entry = entry.model_copy(update={"initializer": glorot})
+            recurrent.append(entry)
+        update = {
+            "recurrent": tuple(recurrent),
+            "hidden": tuple(layer.resolved(settings, self.use_bias) for layer in self.hidden),
+            "output": self.output.resolved(),
+            "use_bias": self.use_bias is not False,
+        }
+        return self.model_copy(update=update)
+
+    def layers(self, settings: LayerSettings) -> Iterator[Layer]:
+        """Yields the recurrent layers, whose activation is tanh, then the dense ones."""
+        entries: list[Entry] = [
+            (("architecture", "recurrent", index), entry, "recurrent", entry.units)
+            for index, entry in enumerate(self.recurrent)
+        ]
+        entries += [
+            (("architecture", "hidden", index), entry, "dense", entry.units)
+            for index, entry in enumerate(self.hidden)
+        ]
+        tanh = Activation.named("tanh")
+        for layer in layers_of(entries, settings, use_bias=self.use_bias, plain=False):
+            recurrent = layer.kind == "recurrent"
+            yield replace(layer, activation=tanh) if recurrent else layer
+
+    def conflicts(self, settings: LayerSettings) -> Iterator[Conflict]:
+        """Yields what recurrent layers cannot have."""
+        for index, entry in enumerate(self.recurrent):
+            if entry.activation is not None:
+                text = f"the activations of {self.cell} cells are fixed: tanh and sigmoid"
+                yield ("architecture", "recurrent", index, "activation"), text
+        if settings.normalization.on_input:
+            yield ("normalization", "input"), "rnn reads sequences: data.standardize scales them"
+        for layer in self.layers(settings):
+            if layer.kind == "recurrent" and layer.normalization.name not in ("none", "layer"):
+                name = layer.normalization.name
+                text = f"{name} normalization is not for recurrent layers: layer, or none"
+                yield layer.place("normalization"), text
+                return
+
+    def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:
+        """Yields steps into which an example cannot be divided."""
+        features = math.prod(signature.input_shape)
+        if self.steps is not None and features % self.steps:
+            text = f"{features} numbers cannot be divided into {self.steps} steps"
+            yield ("architecture", "steps"), text
+
+    def build(self, signature: Signature, settings: LayerSettings) -> "Network":
+        """Returns the net; layers are named lstm1, dropout1, ..., last, dense3, ..., output."""
+        import torch
+
+        from dnnlab.kernels.blocks import AsSequence, LastStep
+
+        shape = signature.input_shape
+        steps = self.steps or shape[0 if len(shape) == 1 else -2]
+        with torch.device("meta"):
+            stack = Stack(shape)
+            features = math.prod(shape) // steps
+            stack.add("as_sequence", AsSequence(steps), shape=(features,))
+            stack.inputs(settings)
+            layers = list(enumerate(self.layers(settings), start=1))
+            for number, layer in layers:
+                if layer.kind == "recurrent":
+                    self._recurrent(stack, number, layer, steps)
+            stack.add("last", LastStep(self.bidirectional))
+            for number, layer in layers:
+                if layer.kind == "dense":
+                    stack.dense(f"dense{number}", layer)
+                    stack.after_the_sums(number, layer)
+            stack.output(signature.num_outputs, self.output, settings)
+        return stack.network()
+
+    def _recurrent(self, stack: Stack, number: int, layer: Layer, steps: int) -> None:
+        from dnnlab.kernels.blocks import Recurrent
+        from dnnlab.kernels.network import Kernel, zeros
+
+        dropout = layer.dropout
+        part = Recurrent(
+            self.cell,
+            stack.shape[0],
+            layer.width,
+            bidirectional=self.bidirectional,
+            bias=layer.use_bias,
+            recurrent_dropout=dropout.rate if dropout and dropout.kind == "recurrent" else 0.0,
+        )
+        fills = {
+            "weight_ih": _by_gate(layer.initializer.build(), layer.width),
+            "weight_hh": _by_gate(Initializer.named("orthogonal").build(), layer.width),
+            "bias_ih": _forget_bias(layer)
+            if self.cell == "lstm"
+            else layer.bias_initializer.build(),
+            "bias_hh": zeros,
+        }
+        initial = {
+            name: next(fill for word, fill in fills.items() if word in name)
+            for name, _ in part.named_parameters()
+        }
+        name = f"{self.cell}{number}"
+        stack.add(name, part, initial, shape=(layer.width * (2 if self.bidirectional else 1),))
+        for tensor in initial:
+            if ".weight" in tensor:
+                kernel = Kernel(f"{name}.{tensor}", layer.l1, layer.l2, layer.max_norm, steps)
+                stack.kernels.append(kernel)
+        if layer.normalization.position is not None:
+            stack.normalization(f"norm{number}", layer.normalization)
+        stack.dropout(f"dropout{number}", layer)
+
+
+def _by_gate(fill: "Fill", units: int) -> "Fill":
+    """Fills the kernels of the gates, which torch keeps below each other, one by one."""
+
+    def each(kernels: "Tensor", generator: "Generator") -> None:
+        for start in range(0, len(kernels), units):
+            fill(kernels[start : start + units], generator)
+
+    return each
+
+
+def _forget_bias(layer: Layer) -> "Fill":
+    """Fills LSTM's biases, that of the forget gate (the second of four) with 1."""
+    fill = layer.bias_initializer.build()
+
+    def each(biases: "Tensor", generator: "Generator") -> None:
+        fill(biases, generator)
+        biases[layer.width : 2 * layer.width] = 1.0
+
+    return each

@@ -1,0 +1,103 @@
+"""The net with a short way from the inputs to the outputs."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, Strict
+
+from dnnlab.choices.architectures import Architecture, Conflict
+from dnnlab.choices.architectures.layers import (
+    DenseLayer,
+    Entry,
+    Layer,
+    LayerSettings,
+    OutputLayer,
+    layers_of,
+)
+from dnnlab.choices.architectures.stack import Stack
+from dnnlab.choices.datasets import Signature
+from dnnlab.spec import Auto, OrAuto, Shorthand
+
+if TYPE_CHECKING:
+    from dnnlab.kernels.network import Network
+
+Columns = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Strict(False), Field(min_length=1)]
+
+
+class WideAndDeep(Architecture):
+    """A deep stack beside a direct way: the output layer sees the inputs as well as the last layer.
+
+        outputs = W [inputs, deep(inputs)] + b
+
+    Simple rules are learned on the short way, patterns on the long one.
+    Source: Cheng et al., 2016, 'Wide & deep learning for recommender systems'; the chapter before.
+    Keras: the functional API with a Concatenate. PyTorch: none.
+    """
+
+    name: Literal["wide_and_deep"] = "wide_and_deep"
+    hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)]
+    """The hidden layers of the deep way: numbers of units, or mappings as in mlp."""
+    wide: Columns | None = None
+    """Which inputs go the short way, counted from 0 after encoding; null for all."""
+    deep: Columns | None = None
+    """Which inputs go the deep way; null for all."""
+    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
+    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
+    output: OutputLayer = OutputLayer()
+    """Settings of the output layer."""
+
+    def resolved(self, settings: LayerSettings) -> Self:
+        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
+        update = {
+            "hidden": tuple(layer.resolved(settings, self.use_bias) for layer in self.hidden),
+            "output": self.output.resolved(),
+            "use_bias": self.use_bias is not False,
+        }
+        return self.model_copy(update=update)
+
+    def layers(self, settings: LayerSettings) -> Iterator[Layer]:
+        """Yields the hidden layers of the deep way."""
+        entries: list[Entry] = [
+            (("architecture", "hidden", index), entry, "dense", entry.units)
+            for index, entry in enumerate(self.hidden)
+        ]
+        return layers_of(entries, settings, use_bias=self.use_bias, plain=False)
+
+    def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:
+        """Yields columns that are not there."""
+        features = math.prod(signature.input_shape)
+        ways: tuple[tuple[str, tuple[int, ...] | None], ...] = (
+            ("wide", self.wide),
+            ("deep", self.deep),
+        )
+        for word, columns in ways:
+            if columns is not None and max(columns) >= features:
+                text = f"there is no input {max(columns)}: an example has {features}, from 0"
+                yield ("architecture", word), text
+
+    def build(self, signature: Signature, settings: LayerSettings) -> "Network":
+        """Returns the net: ways.deep.dense1, ..., output."""
+        import torch
+        from torch import nn
+
+        from dnnlab.kernels import blocks
+
+        with torch.device("meta"):
+            stack = Stack(signature.input_shape)
+            stack.flatten()
+            stack.inputs(settings)
+            features = stack.shape[0]
+            deep = Stack((len(self.deep) if self.deep else features,))
+            for number, layer in enumerate(self.layers(settings), start=1):
+                deep.dense(f"dense{number}", layer)
+                deep.after_the_sums(number, layer)
+            part = blocks.WideAndDeep(
+                nn.Sequential(deep.parts),
+                list(self.wide) if self.wide else None,
+                list(self.deep) if self.deep else None,
+            )
+            joined = deep.shape[0] + (len(self.wide) if self.wide else features)
+            stack.add_stacks("ways", part, shape=(joined,), deep=deep)
+            stack.output(signature.num_outputs, self.output, settings)
+        return stack.network()
