@@ -273,6 +273,19 @@ def clipping_by_value_turns(experiment: Experiment) -> Iterator[Finding]:
         )
 
 
+def moved_pixels_out_of_range(experiment: Experiment) -> Iterator[Finding]:
+    """A pixel that hardly varies has a tiny deviation; what is moved there is divided by it."""
+    augmentation = experiment.data.augmentation
+    moves = augmentation is not None and augmentation.moves
+    if moves and experiment.data.standardize == "per_feature":
+        yield Finding(
+            ("data", "standardize"),
+            "per_feature divides each pixel by its own deviation: a shift moves content to border "
+            "pixels that have hardly any; per_channel has one for all (Simonyan and Zisserman, "
+            "2015, section 2.1)",
+        )
+
+
 def bias_before_batch_norm(experiment: Experiment) -> Iterator[Finding]:
     """Batch normalization subtracts the mean, and any bias with it."""
 
@@ -306,5 +319,6 @@ RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     kernels_all_alike,
     rate_far_too_high,
     clipping_by_value_turns,
+    moved_pixels_out_of_range,
     bias_before_batch_norm,
 )

@@ -19,6 +19,7 @@ CYCLE = START + (
     "schedule: one_cycle\nregularization: {early_stopping: %s}\ntraining: {epochs: %s}\n"
 )
 DEEP = "data: digits\narchitecture: {name: mlp, hidden: [{units: 9, %s}]}\nactivation: %s\n"
+MOVED = START.replace("digits", "{name: digits, augmentation: {%s}, standardize: %s}")
 
 CASES = {
     "selu_needs_lecun": (
@@ -133,6 +134,12 @@ CASES = {
         START + "activation: relu\ninitializer: orthogonal",
         START + "activation: relu\ninitializer: glorot_uniform\nnormalization: batch",
         SELU + "initializer: he_normal",  # which has a rule of its own
+    ),
+    "moved_pixels_out_of_range": (
+        (MOVED % ("shift: 1", "per_feature"), "data.standardize"),
+        (MOVED % ("crop: 1", "per_feature"), "data.standardize"),
+        MOVED % ("shift: 1", "per_channel"),
+        MOVED % ("flip: true", "per_feature"),
     ),
     "kernels_all_alike": (
         (START + "initializer: zeros", "initializer"),

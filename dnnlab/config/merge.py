@@ -75,7 +75,11 @@ def _override(option: str) -> Document:
         message = "is not KEY=VALUE, such as --set optimizer.lr=3e-4"
         raise ConfigError(subject, [Problem(subject, message)])
     place = Place(f"--set {dotted.strip()}")
-    value = parse_value(text, subject=subject)
+    try:
+        value = parse_value(text, subject=subject)
+    except ConfigError as error:
+        quoted = f"a text that YAML would read otherwise needs quotes: --set '{dotted}=\"{text}\"'"
+        raise ConfigError(subject, error.problems, remedy=quoted) from None
     document = Document(data={path[0]: _nested(path[1:], value)})
     for length in range(1, len(path) + 1):
         document.keys[path[:length]] = document.values[path[:length]] = place

@@ -176,7 +176,9 @@ def prepare(dataset: Dataset) -> Data:
     if task == "classification":
         for name, split in (("train", train), ("test", test)):
             _refuse_labels(name, split, len(names))
-    if dataset.validation is not None:
+    if source.validation is not None:
+        validation = source.validation
+    elif dataset.validation is not None:
         train, validation = dataset.validation.divide(train, "validation")
     if relabelling := dataset.relabelling(names):
         names = relabelling.names

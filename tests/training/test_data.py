@@ -233,7 +233,7 @@ class Arrays(Digits):
 def prepared(inputs: np.ndarray, targets: list[int], test: list[int], **settings: Any) -> Any:
     dataset = Arrays(validation=None, **settings)
     held = Examples(inputs[: len(test)], np.array(test))
-    dataset.source = Source(Examples(inputs, np.array(targets)), held, ("a", "b", "c"))
+    dataset.source = Source(Examples(inputs, np.array(targets)), held, class_names=("a", "b", "c"))
     return prepare(dataset)
 
 

@@ -36,6 +36,11 @@ class Augmentation(Spec):
     cutout: Pixels = 0
     """Side of a square that becomes 0; its middle is any pixel, and beyond the edge it is cut."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether pixels come to stand elsewhere than they were, mirroring left aside."""
+        return bool(self.shift or self.crop)
+
     @model_validator(mode="after")
     def _does_something_once(self) -> Self:
         if self.shift and self.crop:

@@ -15,7 +15,7 @@ from dnnlab.errors import DataError, MachineError
 if TYPE_CHECKING:
     import numpy as np
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
+MISSING = {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "none", "k.a.", "?", "-"}
 """What people write where a value is missing, in lower case."""
 LARGEST = 3.4e38
 """Numbers beyond this are no float32."""
@@ -72,8 +72,9 @@ class Table:
     def read(cls, path: Path, delimiter: str = ",", decimal: str = ".") -> "Table":
         """Reads a CSV file; blanks around values are taken off, empty lines passed over.
 
-        Raises DataError with the line if the file is missing, empty, ragged or not UTF-8, or if a
-        column has no name or one that stands twice.
+        So is a column that has neither a name nor any value, as a delimiter at the end of each line
+        makes one. Raises DataError with the line if the file is missing, empty, ragged or not
+        UTF-8, or if a column has no name or one that stands twice.
         """
         rows, lines = [], []
         reader = csv.reader(
@@ -89,15 +90,18 @@ class Table:
         if len(rows) < 2:
             raise DataError(f"{path} has no rows below its header")
         header = rows[0]
-        _refuse_names(path, header)
         for line, row in zip(lines, rows, strict=True):
             if len(row) != len(header):
                 raise DataError(
                     f"{path}: line {line} has {len(row)} values, the header {len(header)}",
-                    remedy="a value that holds the delimiter is written in double quotes; "
+                    remedy=_another_delimiter(header)
+                    or "a value that holds the delimiter is written in double quotes; "
                     "data.delimiter names another delimiter",
                 )
-        return cls(path, header, rows[1:], lines[1:], decimal)
+        empty = {i for i, name in enumerate(header) if not name and not any(r[i] for r in rows)}
+        rows = [[value for i, value in enumerate(row) if i not in empty] for row in rows]
+        _refuse_names(path, rows)
+        return cls(path, rows[0], rows[1:], lines[1:], decimal)
 
     @classmethod
     def read_parquet(cls, path: Path, leave_out: Sequence[str] = ()) -> "Table":
@@ -122,7 +126,7 @@ class Table:
         except (OSError, ArrowException) as error:
             raise DataError(f"{path} cannot be read as Parquet: {error}") from error
         header = [str(name) for name in whole.column_names]
-        _refuse_names(path, header)
+        _refuse_names(path, [header])
         if not whole.num_rows:
             raise DataError(f"{path} has no rows")
         columns = [
@@ -139,11 +143,11 @@ class Table:
     def position(self, name: str) -> int:
         """Returns where a column stands. Raises DataError if there is none of that name."""
         if name not in self.header:
-            only = self.header[0] if len(self.header) == 1 else ""
-            other = next((each for each in ";\t|," if each in only), None)
-            remedy = f"data.delimiter: {json.dumps(other)}" if other else ""
             known = ", ".join(self.header)
-            raise DataError(f"{self.path} has no column '{name}'; it has {known}", remedy=remedy)
+            raise DataError(
+                f"{self.path} has no column '{name}'; it has {known}",
+                remedy=_another_delimiter(self.header),
+            )
         return self.header.index(name)
 
     def values(self, name: str) -> list[str]:
@@ -152,10 +156,24 @@ class Table:
         return [row[position] for row in self.rows]
 
 
-def _refuse_names(path: Path, header: list[str]) -> None:
-    for name in header:
-        if not name or header.count(name) > 1:
-            raise DataError(f"{path}: every column needs its own name; '{name}' is none")
+def _another_delimiter(header: list[str]) -> str:
+    """Returns what to write if a header of one column looks like several with another delimiter."""
+    only = header[0] if len(header) == 1 else ""
+    other = next((each for each in ";\t|," if each in only), None)
+    return f"data.delimiter: {json.dumps(other)}" if other else ""
+
+
+def _refuse_names(path: Path, rows: list[list[str]]) -> None:
+    header = rows[0]
+    for index, name in enumerate(header):
+        if not name:
+            first = ", ".join(f"'{row[index]}'" for row in rows[1:4])
+            raise DataError(
+                f"{path}: column {index + 1} has no name; its values are {first} ...",
+                remedy="name it in the first line (pandas writes its index so, unless index=False)",
+            )
+        if header.count(name) > 1:
+            raise DataError(f"{path}: two columns are called '{name}'", remedy="rename one")
 
 
 def _as_text(column: Any, name: str, path: Path) -> list[str]:

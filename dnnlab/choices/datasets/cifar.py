@@ -4,7 +4,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from dnnlab.choices.datasets.dataset import Examples, Source
+from dnnlab.choices.datasets.dataset import Examples, Source, Standardization
 from dnnlab.choices.datasets.downloads import Downloadable, data_home, fetch, unpack
 from dnnlab.choices.datasets.pickled import bytes_of, read_pickled
 from dnnlab.errors import DataError
@@ -18,6 +18,8 @@ PIXELS = 3 * 32 * 32
 class Cifar(Downloadable):
     """CIFAR's binary version; its Python version is read where only that lies. Abstract."""
 
+    standardize: Standardization = "per_channel"
+    """As for all data; per_channel is usual where what is seen may stand anywhere."""
     image_shape = (3, 32, 32)
     binary_folder: ClassVar[str]
     python_folder: ClassVar[str]

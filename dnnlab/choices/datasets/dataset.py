@@ -42,12 +42,17 @@ class Examples:
         return Examples(self.inputs[rows], self.targets[rows])
 
 
+Standardization = Literal["per_feature", "per_channel", "range", "none"]
+
+
 @dataclass(frozen=True)
 class Source:
-    """A dataset as it was read: not yet scaled, and the validation split still in `train`."""
+    """A dataset as it was read: not yet scaled, and the validation split mostly in `train`."""
 
     train: Examples
     test: Examples
+    validation: Examples | None = None
+    """Only where the data bring their own."""
     class_names: tuple[str, ...] = ()
     """One name per class, in the order of the targets' numbers; empty for regression."""
     columns: tuple[dict[str, Any], ...] = field(default=())
@@ -173,7 +178,7 @@ class Dataset(Choice):
     train_size: Annotated[Holdout, Shorthand("random")] | None = None
     """Only so many of the training examples that are left: n at random, {first: n}, {fraction: f};
     null for all."""
-    standardize: Literal["per_feature", "per_channel", "range", "none"] = "per_feature"
+    standardize: Standardization = "per_feature"
     """By the training split. per_feature: mean 0, sd 1; per_channel: the same over all pixels of a
     channel; range: to 0..1 by the extremes, of all pixels of an image or of each column of a table;
     none."""

@@ -6,12 +6,21 @@ import re
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from dnnlab.choices.datasets.dataset import Dataset, Examples, Held, Holdout, Signature, Source
+from dnnlab.choices.datasets.dataset import (
+    Dataset,
+    Examples,
+    Held,
+    Holdout,
+    Signature,
+    Source,
+    Standardization,
+)
 from dnnlab.choices.losses import Task
 from dnnlab.errors import DataError
 from dnnlab.spec import InputPath
@@ -34,6 +43,8 @@ EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "C
 """Pillow's modes of at most 8 bits a channel: others would be cut to 255 in silence."""
 JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 """What file managers and archivers leave behind, beside names that begin with a dot."""
+NAMED = 5
+"""Files that an error names; the others are counted."""
 TEST, VALIDATION = {"test"}, {"val", "valid", "validation"}
 MOST_BYTES = 8 * 2**30
 """Of all images as float32, which is what they are in memory. More is no dataset for memory."""
@@ -44,11 +55,12 @@ class ImageFolder(Dataset):
 
         path/cat/1.jpg, path/dog/a.png ...   or   path/train/cat/1.jpg ..., path/test/cat/7.jpg ...
 
-    Each image is turned as its camera says (EXIF), cut to the largest square around its centre,
-    and resized to `size` pixels, smaller or larger, by bilinear interpolation over the whole area.
-    That is the same as resizing the short side and cutting the centre. A transparent channel is
-    dropped; of a moving image the first is taken. Inputs have shape (3, size, size) or, in grey,
-    (size, size), values 0 to 255. Classes are in the order of their names, with 2 before 10.
+    A folder `val` (or valid, validation) beside train is the validation split; what has no folder
+    is held out of train. Each image is turned as its camera says (EXIF), cut to the largest square
+    around its centre, and resized to `size` pixels, smaller or larger, by bilinear interpolation
+    over the whole area, the same as resizing the short side and cutting the centre. A transparent
+    channel is dropped; of a moving image the first is taken. Inputs have shape (3, size, size) or,
+    in grey, (size, size), values 0 to 255. Classes are in the order of their names, 2 before 10.
 
     Source: the layout of torchvision's ImageFolder and of ImageNet.
     Keras: image_dataset_from_directory stretches images unless crop_to_aspect_ratio. PyTorch:
@@ -61,6 +73,8 @@ class ImageFolder(Dataset):
     """The folder with the folders of the classes, or with train/ and test/ in it."""
     size: Annotated[int, Field(ge=1, le=4096)] = 64
     """Width and height that every image is brought to, in pixels."""
+    standardize: Standardization = "per_channel"
+    """As for all data; per_channel is usual where what is seen may stand anywhere."""
     colour: Literal["rgb", "grey"] = "rgb"
     """rgb: three channels, a grey image thrice; grey: one, .299 red + .587 green + .114 blue."""
     test: Held = Holdout(fraction=0.2)
@@ -85,37 +99,49 @@ class ImageFolder(Dataset):
         root = Path(self.path)
         if not root.is_dir():
             raise DataError(f"there is no folder {root}", remedy="correct data.path")
-        train_at, test_at = _splits(root)
-        folders = _class_folders(train_at, root)
+        splits = _splits(root)
+        folders = _class_folders(splits.train, root)
         names = tuple(folders)
         if len(names) < 2:
             raise DataError(
-                f"{train_at} has {len(names)} folders of images; a class is a folder",
+                f"{splits.train} has {len(names)} folders of images; a class is a folder",
                 remedy="sort the images into one folder for each of at least two classes",
             )
         train = self._labelled(folders, names, root)
-        if test_at is None:
-            rest, held = self.test.divide(train, "test")
-            return Source(rest, held, class_names=names)
-        of_test = _class_folders(test_at, root)
-        for name, folder in of_test.items():
-            if name not in folders:
-                raise DataError(f"{folder}: the class '{name}' is not in {train_at}")
-        return Source(train, self._labelled(of_test, names, root), class_names=names)
+        validation = self._split(splits.validation, names, root)
+        test = self._split(splits.test, names, root)
+        if test is None:
+            train, test = self.test.divide(train, "test")
+        return Source(train, test, validation, class_names=names)
+
+    def _split(self, folder: Path | None, names: tuple[str, ...], root: Path) -> Examples | None:
+        """Returns the examples of a folder beside train, whose classes are those of train."""
+        if folder is None:
+            return None
+        folders = _class_folders(folder, root)
+        for name, inside in folders.items():
+            if name not in names:
+                raise DataError(f"{inside}: the class '{name}' is not in train")
+        return self._labelled(folders, names, root)
 
     def images(self, paths: "Sequence[Path]") -> "np.ndarray":
         """Returns the images of these files, (N, *shape) of bytes, all prepared alike.
 
-        Raises DataError naming the first that is no image, and before reading if all together
-        would not fit into memory.
+        Raises DataError naming those that are no images, and before reading if all together would
+        not fit into memory.
         """
         import numpy as np
 
         _refuse_what_does_not_fit(len(paths), self.image_shape())
         images = np.empty((len(paths), *self.image_shape()), dtype=np.uint8)
 
+        refused: dict[int, DataError] = {}
+
         def read_into(row: int) -> None:
-            images[row] = read_image(paths[row], size=self.size, colour=self.colour)
+            try:
+                images[row] = read_image(paths[row], size=self.size, colour=self.colour)
+            except DataError as error:
+                refused[row] = error
 
         with (
             warnings.catch_warnings(),
@@ -124,6 +150,8 @@ class ImageFolder(Dataset):
             warnings.simplefilter("ignore")  # of Pillow, about files that it reads all the same
             for _ in pool.map(read_into, range(len(paths))):
                 pass
+        if refused:
+            raise _all_of([refused[row] for row in sorted(refused)])
         return images
 
     def _labelled(self, folders: "dict[str, Path]", names: "Sequence[str]", root: Path) -> Examples:
@@ -141,6 +169,20 @@ class ImageFolder(Dataset):
             paths += inside
             labels += [names.index(name)] * len(inside)
         return Examples(self.images(paths), np.array(labels, dtype="int64"))
+
+
+def _all_of(errors: "Sequence[DataError]") -> DataError:
+    """Returns one error that names the first few files and counts the others."""
+    first, *others = errors
+    remedy = first.remedy or "save it again, or take it out of the folder"
+    if not others:
+        return DataError(first.message, remedy=remedy)
+    named = "\n".join(f"  {error.message}" for error in errors[:NAMED])
+    more = f"\n  and {len(errors) - NAMED:,} more" if len(errors) > NAMED else ""
+    return DataError(
+        f"{len(errors):,} images cannot be used:\n{named}{more}",
+        remedy="save them again, or take them out of the folder",
+    )
 
 
 def read_image(path: Path, *, size: int, colour: Literal["rgb", "grey"]) -> "np.ndarray":
@@ -187,8 +229,17 @@ def images_at(path: Path) -> list[Path]:
     return found
 
 
-def _splits(root: Path) -> tuple[Path, Path | None]:
-    """Returns the folders of training and of test; (root, None) if the classes lie in root.
+@dataclass(frozen=True)
+class _Splits:
+    """Where the images of each split lie; None for what is held out of train."""
+
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
+
+
+def _splits(root: Path) -> _Splits:
+    """Returns the folders of the splits; only that of training, root, if the classes lie in it.
 
     A folder is a split if it has folders itself: images in `train` make a class of that name.
     """
@@ -199,7 +250,7 @@ def _splits(root: Path) -> tuple[Path, Path | None]:
         if any(path.is_dir() for path in _visible(inside[name]))
     }
     if not splits:
-        return root, None
+        return _Splits(root)
     for name in splits:
         _refuse_a_way_out(inside[name], root)
     if "train" not in splits:
@@ -207,19 +258,14 @@ def _splits(root: Path) -> tuple[Path, Path | None]:
             f"{root} has {', '.join(sorted(splits))} but no train",
             remedy="name the folder with the training images train",
         )
-    if others := sorted(inside.keys() - {"train"} - TEST - VALIDATION):
+    held = sorted(inside.keys() & VALIDATION)
+    others = sorted(inside.keys() - {"train"} - TEST - VALIDATION) or held[1:]
+    if others:
         raise DataError(
-            f"{root} has {others[0]} beside train",
-            remedy="beside train there can be test; or else every folder is a class",
+            f"{root} has {others[0]} beside {held[0] if others == held[1:] else 'train'}",
+            remedy="beside train there can be val and test; or else every folder is a class",
         )
-    if held := sorted(inside.keys() & VALIDATION):
-        raise DataError(
-            f"{root} has a folder {held[0]}, which is not used: the validation split is held out "
-            f"of train, as data.validation says",
-            remedy=f"move its images into train, or name it test, or take it away: "
-            f"{inside[held[0]]}",
-        )
-    return inside["train"], inside.get("test")
+    return _Splits(inside["train"], inside[held[0]] if held else None, inside.get("test"))
 
 
 def _class_folders(folder: Path, root: Path) -> dict[str, Path]:

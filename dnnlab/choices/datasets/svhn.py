@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 from typing import Literal
 
-from dnnlab.choices.datasets.dataset import Examples, Source
+from dnnlab.choices.datasets.dataset import Examples, Source, Standardization
 from dnnlab.choices.datasets.downloads import Downloadable, data_home, fetch
 from dnnlab.errors import DataError
 
@@ -25,6 +25,8 @@ class Svhn(Downloadable):
     """
 
     name: Literal["svhn"] = "svhn"
+    standardize: Standardization = "per_channel"
+    """As for all data; per_channel is usual where what is seen may stand anywhere."""
     image_shape = (3, 32, 32)
 
     def all_class_names(self) -> tuple[str, ...]:

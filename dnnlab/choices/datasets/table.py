@@ -1,6 +1,7 @@
 """Tables of one's own: a file with one example a row, read by its columns' names."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -75,13 +76,28 @@ class TableData(Dataset):
         names = [n for n in table.header if n != self.target and n not in self.ignore]
         if not names:
             raise DataError(f"{self.path}: no column is left to learn from")
-        columns = tuple(self._column(table, name) for name in names)
+        columns = self._columns(table, names)
         inputs, _ = encode(table, columns)
         if self.missing == "refuse":
             refuse_missing(table, names)
         targets, classes = self._targets(table)
         train, test = self.test.divide(Examples(inputs, targets), "test")
         return Source(train, test, class_names=classes, columns=columns, gaps=self.missing)
+
+    def _columns(self, table: Table, names: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        """Decides for each column what it is. Raises DataError with what is wrong in all of them."""
+        columns, refused = [], []
+        for name in names:
+            try:
+                columns.append(self._column(table, name))
+            except DataError as error:
+                refused.append(error)
+        if len(refused) == 1:
+            raise refused[0]
+        if refused:
+            said = "\n".join(f"  {error.message};\n    {error.remedy}" for error in refused)
+            raise DataError(f"{len(refused)} columns cannot be used as they are:\n{said}")
+        return tuple(columns)
 
     def _column(self, table: Table, name: str) -> dict[str, Any]:
         given = [value for value in table.values(name) if not is_missing(value)]

@@ -30,7 +30,7 @@ class OneCycle(Schedule):
     shape: Literal["linear", "cosine"] = "linear"
     """How a phase goes from one rate to the next."""
     cycle_momentum: Annotated[bool | Auto, OrAuto()] = "auto"
-    """Move the momentum (sgd) or beta1 (nadam) against the rate; auto: if the optimizer has one."""
+    """Move the momentum, or beta1 of adam and its kin, against the rate; auto: if there is one."""
     high_momentum: Decay = 0.95
     """Momentum where the rate is lowest."""
     low_momentum: Decay = 0.85

@@ -12,6 +12,7 @@ from PIL import Image
 from dnnlab.choices.datasets import image_folder
 from dnnlab.choices.datasets.image_folder import ImageFolder, images_at, natural, read_image
 from dnnlab.errors import DataError
+from dnnlab.training.data import prepare
 from tests.formats import write_images
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -154,12 +155,36 @@ def test_a_class_of_the_test_that_is_not_in_train(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
-def test_a_validation_folder_is_not_passed_over_in_silence(name: str, tmp_path: Path) -> None:
+def test_a_validation_folder_is_the_validation_split(name: str, tmp_path: Path) -> None:
     write_images(tmp_path / "train")
     write_images(tmp_path / name)
+    source = dataset(tmp_path, size=4).read()
+    assert source.validation is not None
+    in_folder = sum(1 for path in (tmp_path / name).rglob("*") if path.is_file())
+    in_train = sum(1 for path in (tmp_path / "train").rglob("*") if path.is_file())
+    assert len(source.validation) == in_folder
+    assert len(source.train) + len(source.test) == in_train
+    data = prepare(dataset(tmp_path, size=4))
+    assert data.validation is not None
+    assert (len(data.validation), len(data.train)) == (in_folder, len(source.train))
+
+
+def test_two_validation_folders_are_one_too_many(tmp_path: Path) -> None:
+    for name in ("train", "val", "valid"):
+        write_images(tmp_path / name)
+    assert "has valid beside val" in refusal(tmp_path)
+
+
+def test_all_damaged_images_are_named_at_once(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    for path in files[:7]:
+        path.write_bytes(b"no image")
     said = refusal(tmp_path)
-    assert f"has a folder {name}, which is not used" in said
-    assert "move its images into train, or name it test" in said
+    assert said.startswith("7 images cannot be used:")
+    assert all(str(path) in said for path in files[:5])
+    assert "and 2 more" in said
+    assert "take them out of the folder" in said
 
 
 def test_a_test_without_train(tmp_path: Path) -> None:

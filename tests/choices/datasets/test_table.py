@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dnnlab.choices.datasets import Source
+from dnnlab.choices.datasets.cells import Table
 from dnnlab.choices.datasets.table import Csv, Parquet
 from dnnlab.errors import DataError
 from dnnlab.training.data import prepare
@@ -102,7 +103,9 @@ def test_a_column_of_names_is_refused(tmp_path: Path) -> None:
         ("", {}, "has no rows below its header"),
         ("a,price\n", {}, "has no rows below its header"),
         (HOUSES + "1,2\n", {}, "line 8 has 2 values, the header 4"),
-        ("a,a,price\n1,2,3\n4,5,6\n", {}, "every column needs its own name; 'a'"),
+        ("a,a,price\n1,2,3\n4,5,6\n", {}, "two columns are called 'a'"),
+        (",price\n0,2\n1,5\n", {}, "column 1 has no name; its values are '0', '1' ..."),
+        ("a;price\n1,5;2\n2;3\n", {}, 'line 2 has 2 values, the header 1 | data.delimiter: ";"'),
         (HOUSES, {"target": "prize"}, "has no column 'prize'; it has size, town, age, price"),
         (HOUSES, {"ignore": ["size", "twon"]}, "has no column 'twon'"),
         ("price\n1\n2\n", {}, "no column is left to learn from"),
@@ -293,3 +296,19 @@ def test_nulls_truth_values_and_days_of_parquet(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'rooms' holds list<.*neither numbers nor text") as caught:
         of_parquet(path, missing="mean", ignore=["built"])
     assert "data.ignore: [rooms]" in caught.value.remedy
+
+
+def test_a_delimiter_at_the_end_of_each_line_makes_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,price,\n1,2,\n3,4,\n")
+    assert Table.read(path).header == ["a", "price"]
+    assert Table.read(path).rows == [["1", "2"], ["3", "4"]]
+
+
+def test_what_is_wrong_with_several_columns_is_said_at_once(tmp_path: Path) -> None:
+    rows = "".join(f"n{i},0{i % 9 + 1}.02.2020,{i}\n" for i in range(150))
+    said = refusal(tmp_path, "name,since,price\n" + rows)
+    assert "2 columns cannot be used as they are" in said
+    assert "'name' has 150 different texts" in said
+    assert "'since' holds dates, the first in line 2" in said
+    assert said.count("data.ignore: [") == 2
