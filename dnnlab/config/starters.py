@@ -14,6 +14,7 @@ training:
   batch_size: 32
   seed: 42                # the same seed gives the same bits
   device: auto            # a CUDA device if there is one, else cpu
+  monitor: loss           # or accuracy: what is best, for early stopping
 """
 
 _DEFAULT = """# The chapter's default net: He initialization, ELU, batch normalization, momentum

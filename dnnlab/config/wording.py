@@ -18,6 +18,10 @@ from dnnlab.experiment import Experiment
 from dnnlab.spec import Spec, choice_name, family_of, specs_in
 
 
+FEW_NAMES = 8
+"""Members of a family that are listed beside the one that was probably meant."""
+
+
 def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Yields one problem for each thing that pydantic refused."""
     for details in error.errors(include_url=False, include_context=True):
@@ -102,8 +106,11 @@ def _hint(kind: str, value: Any) -> str:
 def _unknown_choice(context: dict[str, Any], given: Any) -> str:
     names = context["names"]
     near = nearest(str(given), names)
-    hint = f"; did you mean {near!r}?" if near else ""
-    return f"unknown {context['family']} {shown(given)}{hint} ({_one_of(names)})"
+    sentence = f"unknown {context['family']} {shown(given)}"
+    if near:
+        others = f" ({_one_of(names)})" if len(names) <= FEW_NAMES else ""
+        return f"{sentence}; did you mean {near!r}?{others}"
+    return f"{sentence} ({_one_of(names)})"
 
 
 def _unknown_key(path: Path, data: Any) -> str:

@@ -1,28 +1,26 @@
 """The net that gives its inputs back."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict
 
-from dnnlab.choices.architectures import Architecture
+from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
-    Entry,
     Layer,
     LayerSettings,
-    OutputLayer,
     layers_of,
 )
 from dnnlab.choices.architectures.stack import Stack
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Auto, OrAuto, Shorthand
+from dnnlab.spec import Shorthand
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
 
 
-class Autoencoder(Architecture):
+class Autoencoder(Layered):
     """Learns to give its inputs back through a narrow layer, without looking at any label.
 
         inputs -> hidden layers -> codings (the last of `hidden`) -> the same layers back -> inputs
@@ -39,26 +37,10 @@ class Autoencoder(Architecture):
         tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False), Field(min_length=1)
     ]
     """The encoder's layers, the last one being the codings; the decoder mirrors them."""
-    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
-    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
-    output: OutputLayer = OutputLayer()
-    """Settings of the output layer."""
-
-    def resolved(self, settings: LayerSettings) -> Self:
-        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
-        update = {
-            "hidden": tuple(layer.resolved(settings, self.use_bias) for layer in self.hidden),
-            "output": self.output.resolved(),
-            "use_bias": self.use_bias is not False,
-        }
-        return self.model_copy(update=update)
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields the encoder's layers, then the decoder's."""
-        encoder: list[Entry] = [
-            (("architecture", "hidden", index), entry, "dense", entry.units)
-            for index, entry in enumerate(self.hidden)
-        ]
+        encoder = entries_of("hidden", self.hidden, "dense")
         return layers_of([*encoder, *encoder[-2::-1]], settings, use_bias=self.use_bias)
 
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":

@@ -1,29 +1,28 @@
 """The sequential convolutional net."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Strict
 
-from dnnlab.choices.architectures import Architecture, Conflict, images_needed
+from dnnlab.choices.architectures import Conflict, images_needed
+from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     ConvolutionalLayer,
     DenseLayer,
-    Entry,
     Layer,
     LayerSettings,
-    OutputLayer,
     layers_of,
 )
 from dnnlab.choices.architectures.stack import Head, Stack, Window
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Auto, OrAuto, Shorthand
+from dnnlab.spec import Shorthand
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
 
 
-class Cnn(Architecture):
+class Cnn(Layered):
     """Convolutions and poolings one after the other, then dense layers, on images.
 
         convolution -> [normalization] -> activation -> [normalization] -> [pooling] -> [dropout]
@@ -43,31 +42,11 @@ class Cnn(Architecture):
     """What becomes of the last feature maps: all their numbers, or the average of each map."""
     hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
     """Dense layers behind the convolutions."""
-    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
-    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
-    output: OutputLayer = OutputLayer()
-    """Settings of the output layer."""
-
-    def resolved(self, settings: LayerSettings) -> Self:
-        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
-        update = {
-            "convolutions": tuple(e.resolved(settings, self.use_bias) for e in self.convolutions),
-            "hidden": tuple(e.resolved(settings, self.use_bias) for e in self.hidden),
-            "output": self.output.resolved(),
-            "use_bias": self.use_bias is not False,
-        }
-        return self.model_copy(update=update)
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields the convolutions, then the dense layers."""
-        entries: list[Entry] = [
-            (("architecture", "convolutions", index), entry, "convolution", entry.filters)
-            for index, entry in enumerate(self.convolutions)
-        ]
-        entries += [
-            (("architecture", "hidden", index), entry, "dense", entry.units)
-            for index, entry in enumerate(self.hidden)
-        ]
+        entries = entries_of("convolutions", self.convolutions, "convolution")
+        entries += entries_of("hidden", self.hidden, "dense")
         return layers_of(entries, settings, use_bias=self.use_bias)
 
     def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:

@@ -1,5 +1,6 @@
 """The settings of one layer: the net's own, and what a layer's entry says otherwise."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -103,6 +104,11 @@ class LayerEntry(Spec):
             raise ValueError("a layer's own dropout stands after that layer; dropout.where cannot")
         return self
 
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Units, or filters."""
+
     def resolved(self, settings: LayerSettings, use_bias: bool | Auto) -> Self:
         """Returns it with every `auto` replaced: initializers by activation, biases by place.
 
@@ -120,8 +126,8 @@ class LayerEntry(Spec):
         return self.model_copy(update=update) if update else self
 
 
-Entry = tuple[tuple[str | int, ...], LayerEntry, Kind, int]
-"""Where the entry of a layer stands, the entry, what it is, and its units or filters."""
+Entry = tuple[tuple[str | int, ...], LayerEntry, Kind]
+"""Where the entry of a layer stands, the entry, and what it is."""
 
 
 def layers_of(
@@ -132,9 +138,9 @@ def layers_of(
     plain: bool = True,
 ) -> Iterator[Layer]:
     """Yields each layer of these entries, a repeated one as often as it is repeated."""
-    total = sum(entry.repeat for _, entry, _, _ in entries)
+    total = sum(entry.repeat for _, entry, _ in entries)
     index = 0
-    for path, entry, kind, width in entries:
+    for path, entry, kind in entries:
         for _ in range(entry.repeat):
             dropout = entry.dropout
             if dropout is None and settings.dropout is not None:
@@ -143,7 +149,7 @@ def layers_of(
             yield Layer(
                 path=path,
                 kind=kind,
-                width=width,
+                width=entry.width,
                 plain=plain,
                 own=frozenset(key for key in KEYS if getattr(entry, key) is not None),
                 activation=entry.activation or settings.activation,
@@ -168,6 +174,11 @@ class DenseLayer(LayerEntry):
     units: MostUnits
     """Neurons of the layer."""
 
+    @property
+    def width(self) -> int:
+        """The units."""
+        return self.units
+
 
 class ConvolutionalLayer(LayerEntry):
     """One entry of `convolutions`, or several alike. A number alone is its filters."""
@@ -184,6 +195,11 @@ class ConvolutionalLayer(LayerEntry):
     """Side of the window that is pooled after the last of these layers; null for no pooling."""
     pooling: Literal["max", "average"] = "max"
     """What is kept of each window."""
+
+    @property
+    def width(self) -> int:
+        """The filters."""
+        return self.filters
 
     @model_validator(mode="after")
     def _odd_kernels_have_a_middle(self) -> Self:

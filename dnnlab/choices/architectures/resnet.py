@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Strict, model_validator
 
-from dnnlab.choices.architectures import Architecture, Conflict, images_needed
+from dnnlab.choices.architectures import Conflict, images_needed
+from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     ConvolutionalLayer,
     DenseLayer,
@@ -14,14 +15,13 @@ from dnnlab.choices.architectures.layers import (
     LayerEntry,
     LayerSettings,
     MostUnits,
-    OutputLayer,
     layers_of,
 )
 from dnnlab.choices.architectures.stack import Head, Stack, Window
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
-from dnnlab.spec import Auto, Count, OrAuto, Shorthand
+from dnnlab.spec import Count, Shorthand
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,6 +43,11 @@ class ResidualBlock(LayerEntry):
     stride: Count = 1
     """Stride of the first convolution of the first of these blocks: 2 halves height and width."""
 
+    @property
+    def width(self) -> int:
+        """Units or filters."""
+        return self.filters or self.units or 0
+
     @model_validator(mode="after")
     def _dense_or_convolutional(self) -> Self:
         if (self.units is None) == (self.filters is None):
@@ -54,7 +59,7 @@ class ResidualBlock(LayerEntry):
         return self
 
 
-class ResNet(Architecture):
+class ResNet(Layered):
     """Blocks of layers with connections past them, so that gradients reach the first ones.
 
         block: y = activation(x + branch(x));   branch: layer -> activation -> layer
@@ -77,10 +82,6 @@ class ResNet(Architecture):
     """What becomes of the last feature maps: the average of each map, or all their numbers."""
     hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
     """Dense layers behind the blocks."""
-    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
-    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
-    output: OutputLayer = OutputLayer()
-    """Settings of the output layer; with fixup its kernel begins at 0."""
 
     @model_validator(mode="after")
     def _convolutions_come_first(self) -> Self:
@@ -94,35 +95,26 @@ class ResNet(Architecture):
         return self.stem is not None or any(block.filters for block in self.blocks)
 
     def resolved(self, settings: LayerSettings) -> Self:
-        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
+        """Returns it with every `auto` replaced; with fixup the output's kernel begins at 0."""
         output = self.output
-        if settings.initializer.rescales_branches and isinstance(
-            output.initializer, AutoInitializer
-        ):
-            output = output.model_copy(update={"initializer": Initializer.named("zeros")})
-        stem = self.stem and self.stem.resolved(settings, self.use_bias)
-        update = {
-            "stem": stem,
-            "blocks": tuple(e.resolved(settings, self.use_bias) for e in self.blocks),
-            "hidden": tuple(e.resolved(settings, self.use_bias) for e in self.hidden),
-            "output": output.resolved(),
-            "use_bias": self.use_bias is not False,
-        }
-        return self.model_copy(update=update)
+        fixup = settings.initializer.rescales_branches
+        if fixup and isinstance(output.initializer, AutoInitializer):
+            zeros = output.model_copy(update={"initializer": Initializer.named("zeros")})
+            return super(ResNet, self.model_copy(update={"output": zeros})).resolved(settings)
+        return super().resolved(settings)
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields one layer for the stem, for each layer of each block, for each dense layer."""
         entries: list[Entry] = []
         if self.stem is not None:
-            entries.append((("architecture", "stem"), self.stem, "convolution", self.stem.filters))
+            entries.append((("architecture", "stem"), self.stem, "convolution"))
         for index, block in enumerate(self.blocks):
             place = ("architecture", "blocks", index)
             for _ in range(block.repeat * block.depth):
                 kind: Literal["dense", "convolution"] = "convolution" if block.filters else "dense"
                 once = block.model_copy(update={"repeat": 1})
-                entries.append((place, once, kind, block.filters or block.units or 0))
-        for index, entry in enumerate(self.hidden):
-            entries.append((("architecture", "hidden", index), entry, "dense", entry.units))
+                entries.append((place, once, kind))
+        entries += entries_of("hidden", self.hidden, "dense")
         return layers_of(entries, settings, use_bias=self.use_bias, plain=False)
 
     def conflicts(self, settings: LayerSettings) -> Iterator[Conflict]:

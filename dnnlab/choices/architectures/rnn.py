@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field, Strict
 
 from dnnlab.choices.activations import Activation
-from dnnlab.choices.architectures import Architecture, Conflict
+from dnnlab.choices.architectures import Conflict
+from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
-    Entry,
     Layer,
     LayerEntry,
     LayerSettings,
     MostUnits,
-    OutputLayer,
     layers_of,
 )
 from dnnlab.choices.architectures.stack import Stack
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
-from dnnlab.spec import Auto, Count, OrAuto, Shorthand
+from dnnlab.spec import Auto, Count, Shorthand
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -37,8 +36,20 @@ class RecurrentLayer(LayerEntry):
     units: MostUnits
     """Size of the memory."""
 
+    @property
+    def width(self) -> int:
+        """The units."""
+        return self.units
 
-class Rnn(Architecture):
+    def resolved(self, settings: LayerSettings, use_bias: bool | Auto) -> Self:
+        """Returns it with `auto` replaced: its activations are tanh and sigmoids, hence Glorot."""
+        if not isinstance(self.initializer or settings.initializer, AutoInitializer):
+            return self
+        glorot = Initializer.named("glorot_uniform")
+        return self.model_copy(update={"initializer": glorot})
+
+
+class Rnn(Layered):
     """LSTM or GRU cells that read a sequence step by step; what the last step knows is used.
 
         lstm: c <- forget * c + in * tanh(...);   h = out * tanh(c);   gates are sigmoids of x and h
@@ -68,38 +79,11 @@ class Rnn(Architecture):
     """How many steps an example has; null: an image has one per row, a table one per column."""
     hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
     """Dense layers behind the last step."""
-    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
-    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
-    output: OutputLayer = OutputLayer()
-    """Settings of the output layer."""
-
-    def resolved(self, settings: LayerSettings) -> Self:
-        """Returns it with every `auto` replaced; recurrent layers get glorot_uniform."""
-        glorot = Initializer.named("glorot_uniform")
-        recurrent = []
-        for entry in self.recurrent:
-            chosen = entry.initializer or settings.initializer
-            if isinstance(chosen, AutoInitializer):
-                entry = entry.model_copy(update={"initializer": glorot})
-            recurrent.append(entry)
-        update = {
-            "recurrent": tuple(recurrent),
-            "hidden": tuple(layer.resolved(settings, self.use_bias) for layer in self.hidden),
-            "output": self.output.resolved(),
-            "use_bias": self.use_bias is not False,
-        }
-        return self.model_copy(update=update)
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields the recurrent layers, whose activation is tanh, then the dense ones."""
-        entries: list[Entry] = [
-            (("architecture", "recurrent", index), entry, "recurrent", entry.units)
-            for index, entry in enumerate(self.recurrent)
-        ]
-        entries += [
-            (("architecture", "hidden", index), entry, "dense", entry.units)
-            for index, entry in enumerate(self.hidden)
-        ]
+        entries = entries_of("recurrent", self.recurrent, "recurrent")
+        entries += entries_of("hidden", self.hidden, "dense")
         tanh = Activation.named("tanh")
         for layer in layers_of(entries, settings, use_bias=self.use_bias, plain=False):
             recurrent = layer.kind == "recurrent"

@@ -2,22 +2,21 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, Strict
 
-from dnnlab.choices.architectures import Architecture, Conflict
+from dnnlab.choices.architectures import Conflict
+from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
-    Entry,
     Layer,
     LayerSettings,
-    OutputLayer,
     layers_of,
 )
 from dnnlab.choices.architectures.stack import Stack
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Auto, OrAuto, Shorthand
+from dnnlab.spec import Shorthand
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 Columns = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Strict(False), Field(min_length=1)]
 
 
-class WideAndDeep(Architecture):
+class WideAndDeep(Layered):
     """A deep stack beside a direct way: the output layer sees the inputs as well as the last layer.
 
         outputs = W [inputs, deep(inputs)] + b
@@ -42,26 +41,10 @@ class WideAndDeep(Architecture):
     """Which inputs go the short way, counted from 0 after encoding; null for all."""
     deep: Columns | None = None
     """Which inputs go the deep way; null for all."""
-    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
-    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
-    output: OutputLayer = OutputLayer()
-    """Settings of the output layer."""
-
-    def resolved(self, settings: LayerSettings) -> Self:
-        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
-        update = {
-            "hidden": tuple(layer.resolved(settings, self.use_bias) for layer in self.hidden),
-            "output": self.output.resolved(),
-            "use_bias": self.use_bias is not False,
-        }
-        return self.model_copy(update=update)
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields the hidden layers of the deep way."""
-        entries: list[Entry] = [
-            (("architecture", "hidden", index), entry, "dense", entry.units)
-            for index, entry in enumerate(self.hidden)
-        ]
+        entries = entries_of("hidden", self.hidden, "dense")
         return layers_of(entries, settings, use_bias=self.use_bias, plain=False)
 
     def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:

@@ -1,6 +1,7 @@
 """Made data: points of the plane that a straight line cannot separate. Functions of their seed."""
 
 import math
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -16,7 +17,59 @@ if TYPE_CHECKING:
 Points = Annotated[int, Field(ge=10, le=10**8)]
 
 
-class Spiral(Dataset):
+class Made(Dataset):
+    """Points whose class is known from how they are made. Abstract."""
+
+    examples: Points = 1000
+    """Points in all, as many of each class, or one less."""
+    noise: NonNegative = 0.1
+    """Standard deviation of what is added to both coordinates."""
+    seed: int = 0
+    """Which points; it is not the training's seed."""
+    test: Held = Holdout(fraction=0.2)
+    """Held out for the test."""
+
+    @property
+    def num_classes(self) -> int:
+        """Two, unless a setting says otherwise."""
+        return 2
+
+    @property
+    def task_of_data(self) -> Task:
+        """Classification."""
+        return "classification"
+
+    def signature(self) -> Signature:
+        """Returns the shapes."""
+        return Signature((2,), self.num_classes, "classification")
+
+    @abstractmethod
+    def points(self, generator: "np.random.Generator") -> "tuple[np.ndarray, np.ndarray]":
+        """Returns points (N, 2) without noise, and their classes (N,)."""
+
+    def read(self) -> Source:
+        """Makes the points and adds the noise."""
+        import numpy as np
+
+        generator = np.random.default_rng(key(self.seed, "made", self.name))
+        points, classes = self.points(generator)
+        inputs = points + self.noise * generator.normal(size=points.shape)
+        train, held = self.test.divide(Examples(inputs, classes.astype("int64")), "test")
+        names = tuple(str(number) for number in range(self.num_classes))
+        return Source(train, held, class_names=names)
+
+    def taking_turns(self) -> "tuple[np.ndarray, np.ndarray]":
+        """Returns classes 0, 1, ..., 0, 1, ... and where each point stands among those of its own,
+        evenly from 0 to 1 without both.
+        """
+        import numpy as np
+
+        classes = np.arange(self.examples) % self.num_classes
+        sizes: np.ndarray = np.bincount(classes, minlength=self.num_classes)[classes]
+        return classes, (np.arange(self.examples) // self.num_classes + 0.5) / sizes
+
+
+class Spiral(Made):
     """Arms of a spiral around the origin, one class each.
 
         (r sin a, r cos a) + noise,  r = t,  a = 2 pi (turns t + class / arms),  0 < t < 1
@@ -26,40 +79,28 @@ class Spiral(Dataset):
     """
 
     name: Literal["spiral"] = "spiral"
-    examples: Points = 1000
-    """Points in all, as many of each class, or one less."""
     arms: Annotated[int, Field(ge=2, le=100)] = 3
     """How many there are; each is a class."""
     turns: Positive = 0.75
     """How often an arm winds around the origin."""
     noise: NonNegative = 0.03
     """Standard deviation of what is added to both coordinates."""
-    seed: int = 0
-    """Which noise; it is not the training's seed."""
-    test: Held = Holdout(fraction=0.2)
-    """Held out for the test."""
 
     @property
-    def task_of_data(self) -> Task:
-        """Classification."""
-        return "classification"
+    def num_classes(self) -> int:
+        """The arms."""
+        return self.arms
 
-    def signature(self) -> Signature:
-        """Returns the shapes."""
-        return Signature((2,), self.arms, "classification")
-
-    def read(self) -> Source:
-        """Makes the points."""
+    def points(self, generator: "np.random.Generator") -> "tuple[np.ndarray, np.ndarray]":
+        """Returns points (N, 2) without noise, and their classes (N,)."""
         import numpy as np
 
-        classes = np.arange(self.examples) % self.arms
-        along = _along(classes, self.arms)
+        classes, along = self.taking_turns()
         angle = 2 * math.pi * (self.turns * along + classes / self.arms)
-        points = along[:, None] * np.stack((np.sin(angle), np.cos(angle)), axis=1)
-        return _source(points, classes, self.noise, _generator(self), self.test)
+        return along[:, None] * np.stack((np.sin(angle), np.cos(angle)), axis=1), classes
 
 
-class Moons(Dataset):
+class Moons(Made):
     """Two half circles, each of which reaches into the other.
 
         class 0: (cos a, sin a);  class 1: (1 - cos a, 1/2 - sin a);  0 < a < pi;  + noise
@@ -69,37 +110,19 @@ class Moons(Dataset):
     """
 
     name: Literal["moons"] = "moons"
-    examples: Points = 1000
-    """Points in all, as many of each class, or one less."""
-    noise: NonNegative = 0.1
-    """Standard deviation of what is added to both coordinates."""
-    seed: int = 0
-    """Which noise; it is not the training's seed."""
-    test: Held = Holdout(fraction=0.2)
-    """Held out for the test."""
 
-    @property
-    def task_of_data(self) -> Task:
-        """Classification."""
-        return "classification"
-
-    def signature(self) -> Signature:
-        """Returns the shapes."""
-        return Signature((2,), 2, "classification")
-
-    def read(self) -> Source:
-        """Makes the points."""
+    def points(self, generator: "np.random.Generator") -> "tuple[np.ndarray, np.ndarray]":
+        """Returns points (N, 2) without noise, and their classes (N,)."""
         import numpy as np
 
-        classes = np.arange(self.examples) % 2
-        angle = math.pi * _along(classes, 2)
+        classes, along = self.taking_turns()
+        angle = math.pi * along
         outer = np.stack((np.cos(angle), np.sin(angle)), axis=1)
         inner = np.stack((1 - np.cos(angle), 0.5 - np.sin(angle)), axis=1)
-        points = np.where(classes[:, None] == 0, outer, inner)
-        return _source(points, classes, self.noise, _generator(self), self.test)
+        return np.where(classes[:, None] == 0, outer, inner), classes
 
 
-class Circles(Dataset):
+class Circles(Made):
     """A circle around a smaller one.
 
         class 0: (cos a, sin a);  class 1: factor (cos a, sin a);  0 < a < 2 pi;  + noise
@@ -109,38 +132,20 @@ class Circles(Dataset):
     """
 
     name: Literal["circles"] = "circles"
-    examples: Points = 1000
-    """Points in all, as many of each class, or one less."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Radius of the inner circle; the outer has 1."""
-    noise: NonNegative = 0.1
-    """Standard deviation of what is added to both coordinates."""
-    seed: int = 0
-    """Which noise; it is not the training's seed."""
-    test: Held = Holdout(fraction=0.2)
-    """Held out for the test."""
 
-    @property
-    def task_of_data(self) -> Task:
-        """Classification."""
-        return "classification"
-
-    def signature(self) -> Signature:
-        """Returns the shapes."""
-        return Signature((2,), 2, "classification")
-
-    def read(self) -> Source:
-        """Makes the points."""
+    def points(self, generator: "np.random.Generator") -> "tuple[np.ndarray, np.ndarray]":
+        """Returns points (N, 2) without noise, and their classes (N,)."""
         import numpy as np
 
-        classes = np.arange(self.examples) % 2
-        angle = 2 * math.pi * _along(classes, 2)
+        classes, along = self.taking_turns()
+        angle = 2 * math.pi * along
         radius = np.where(classes == 0, 1.0, self.factor)
-        points = radius[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-        return _source(points, classes, self.noise, _generator(self), self.test)
+        return radius[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1), classes
 
 
-class Xor(Dataset):
+class Xor(Made):
     """A square of four fields, of which those at opposite corners belong together.
 
         class 1 where x1 and x2 have different signs;  x1, x2 uniform in -1..1;  + noise
@@ -150,56 +155,11 @@ class Xor(Dataset):
     """
 
     name: Literal["xor"] = "xor"
-    examples: Points = 1000
-    """Points in all."""
     noise: NonNegative = 0.0
     """Standard deviation of what is added to both coordinates, after the class is known."""
-    seed: int = 0
-    """Which points; it is not the training's seed."""
-    test: Held = Holdout(fraction=0.2)
-    """Held out for the test."""
 
-    @property
-    def task_of_data(self) -> Task:
-        """Classification."""
-        return "classification"
-
-    def signature(self) -> Signature:
-        """Returns the shapes."""
-        return Signature((2,), 2, "classification")
-
-    def read(self) -> Source:
-        """Makes the points."""
-        generator = _generator(self)
+    def points(self, generator: "np.random.Generator") -> "tuple[np.ndarray, np.ndarray]":
+        """Returns points (N, 2) without noise, and their classes (N,)."""
         points = generator.uniform(-1, 1, size=(self.examples, 2))
         classes = (points[:, 0] < 0) != (points[:, 1] < 0)
-        return _source(points, classes, self.noise, generator, self.test)
-
-
-def _along(classes: "np.ndarray", num_classes: int) -> "np.ndarray":
-    """Returns where each point stands among those of its class, evenly from 0 to 1 without both."""
-    import numpy as np
-
-    sizes: np.ndarray = np.bincount(classes, minlength=num_classes)[classes]
-    places: np.ndarray = (np.arange(len(classes)) // num_classes + 0.5) / sizes
-    return places
-
-
-def _generator(dataset: Spiral | Moons | Circles | Xor) -> "np.random.Generator":
-    import numpy as np
-
-    return np.random.default_rng(key(dataset.seed, "made", dataset.name))
-
-
-def _source(
-    points: "np.ndarray",
-    classes: "np.ndarray",
-    noise: float,
-    generator: "np.random.Generator",
-    test: Holdout,
-) -> Source:
-    """Adds the noise and takes the points apart; their classes take turns, as they were made."""
-    inputs = points + noise * generator.normal(size=points.shape)
-    train, held = test.divide(Examples(inputs, classes.astype("int64")), "test")
-    names = tuple(str(number) for number in range(int(classes.max()) + 1))
-    return Source(train, held, class_names=names)
+        return points, classes

@@ -85,7 +85,7 @@ class TableData(Dataset):
         return Source(train, test, class_names=classes, columns=columns, gaps=self.missing)
 
     def _columns(self, table: Table, names: Sequence[str]) -> tuple[dict[str, Any], ...]:
-        """Decides for each column what it is. Raises DataError with what is wrong in all of them."""
+        """Decides for each column what it is. Raises DataError with all that is wrong in them."""
         columns, refused = [], []
         for name in names:
             try:

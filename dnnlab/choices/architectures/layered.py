@@ -1,0 +1,41 @@
+"""What all nets have that are described layer by layer."""
+
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+from dnnlab.choices.architectures import Architecture
+from dnnlab.choices.architectures.layers import (
+    Entry,
+    Kind,
+    LayerEntry,
+    LayerSettings,
+    OutputLayer,
+)
+from dnnlab.spec import Auto, OrAuto
+
+
+class Layered(Architecture):
+    """A net whose layers are entries of its own settings, and whose last is dense. Abstract."""
+
+    use_bias: Annotated[bool | Auto, OrAuto()] = "auto"
+    """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
+    output: OutputLayer = OutputLayer()
+    """Settings of the output layer."""
+
+    def resolved(self, settings: LayerSettings) -> Self:
+        """Returns it with every `auto` replaced: initializers by activation, biases by place."""
+        update: dict[str, object] = {
+            "use_bias": self.use_bias is not False,
+            "output": self.output.resolved(),
+        }
+        for name, value in self:
+            if isinstance(value, LayerEntry):
+                update[name] = value.resolved(settings, self.use_bias)
+            elif isinstance(value, tuple) and all(isinstance(each, LayerEntry) for each in value):
+                update[name] = tuple(each.resolved(settings, self.use_bias) for each in value)
+        return self.model_copy(update=update)
+
+
+def entries_of(key: str, layers: Sequence[LayerEntry], kind: Kind) -> list[Entry]:
+    """Returns layers with the places where they stand in the config, below `architecture.key`."""
+    return [(("architecture", key, index), layer, kind) for index, layer in enumerate(layers)]
