@@ -17,7 +17,6 @@ from dnnlab.errors import Problem
 from dnnlab.experiment import Experiment
 from dnnlab.spec import Spec, choice_name, family_of, specs_in
 
-
 FEW_NAMES = 8
 """Members of a family that are listed beside the one that was probably meant."""
 

@@ -42,7 +42,7 @@ WITH_BETA1 = ", ".join(
         ),
         (
             "optimizer: {name: sgdd}",
-            f"3:19 unknown optimizer \"sgdd\"; did you mean 'sgd'?",
+            "3:19 unknown optimizer \"sgdd\"; did you mean 'sgd'?",
         ),
         ("optimizer: xyz", f'3:12 unknown optimizer "xyz" (one of {OPTIMIZERS})'),
         ("optimizer: {beta1: 0.1}", f"3:1 optimizer needs a name: one of {OPTIMIZERS}"),
