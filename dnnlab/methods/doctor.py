@@ -14,7 +14,8 @@ from typing import Literal
 
 import torch
 
-from dnnlab.choices.datasets.images import IDX_FILES, FashionMnist
+from dnnlab.choices import members
+from dnnlab.choices.datasets.downloads import Downloadable
 from dnnlab.runs import disk
 from dnnlab.training.machine import usable_cores
 
@@ -30,7 +31,7 @@ class Check:
 
 def examine(runs: Path) -> list[Check]:
     """Looks at versions, devices, the runs folder and the data that are at hand."""
-    return [*_versions(), _devices(), _arithmetic(), _runs_folder(runs), _fashion_mnist()]
+    return [*_versions(), _devices(), _arithmetic(), _runs_folder(runs), _data()]
 
 
 def _versions() -> list[Check]:
@@ -84,10 +85,17 @@ def _runs_folder(runs: Path) -> Check:
     return Check("runs folder", verdict, f"{runs} is writable, {free / 2**30:.1f} GiB free")
 
 
-def _fashion_mnist() -> Check:
-    for place in FashionMnist().places():
-        if (place / IDX_FILES[0]).exists() or (place / f"{IDX_FILES[0]}.gz").exists():
-            return Check("fashion_mnist", "ok", f"in {place}")
-    return Check(
-        "fashion_mnist", "note", "not here: downloaded when first used; digits needs no download"
-    )
+def _data() -> Check:
+    """Which of the datasets that lie in files are here; the others would be downloaded."""
+    found = {
+        name: kind.model_validate({"name": name}).find()
+        for name, kind in members("data").items()
+        if issubclass(kind, Downloadable)
+    }
+    places = {name: files[0].parent for name, files in found.items() if files}
+    here = ", ".join(f"{name} in {place}" for name, place in places.items())
+    absent = ", ".join(name for name in found if name not in places)
+    if not places:
+        return Check("data", "note", f"not here: {absent}; digits needs no download")
+    more = f"; downloaded when first used: {absent}" if absent else ""
+    return Check("data", "ok", here + more)

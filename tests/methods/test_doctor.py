@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from dnnlab.choices.datasets.downloads import Downloadable
 from dnnlab.choices.datasets.images import FashionMnist
 from dnnlab.methods.doctor import Check, examine
 from dnnlab.runs import disk
+from tests.formats import write_idx
 
 
 def found(runs: Path) -> dict[str, Check]:
@@ -18,7 +20,7 @@ def found(runs: Path) -> dict[str, Check]:
 
 def test_a_good_machine(tmp_path: Path) -> None:
     checks = found(tmp_path / "runs")
-    assert list(checks) == ["packages", "devices", "arithmetic", "runs folder", "fashion_mnist"]
+    assert list(checks) == ["packages", "devices", "arithmetic", "runs folder", "data"]
     assert all(check.verdict != "problem" for check in checks.values())
     assert "torch " in checks["packages"].finding
     assert "jinja2 " in checks["packages"].finding
@@ -52,5 +54,12 @@ def test_arithmetic_that_is_not_repeatable(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_absent_data_are_worth_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Downloadable, "places", lambda self: [tmp_path])
+    check = found(tmp_path)["data"]
+    assert check.verdict == "note"
+    assert "cifar10" in check.finding
+    write_idx(tmp_path)
     monkeypatch.setattr(FashionMnist, "places", lambda self: [tmp_path])
-    assert found(tmp_path)["fashion_mnist"].verdict == "note"
+    check = found(tmp_path)["data"]
+    assert check.verdict == "ok"
+    assert f"fashion_mnist in {tmp_path}" in check.finding

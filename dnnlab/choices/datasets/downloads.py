@@ -75,11 +75,14 @@ class Downloadable(Dataset):
         """Returns the folders that are looked into, in order."""
         return self.usual_places() if self.folder is None else [Path(self.folder)]
 
+    def find(self) -> tuple[Path, ...] | None:
+        """Returns the files in the first folder that has them all, or None."""
+        return next(filter(None, map(self.files_in, self.places())), None)
+
     def locate(self) -> tuple[Path, ...]:
         """Returns the files in the first folder that has them all, or downloads them."""
-        for place in self.places():
-            if found := self.files_in(place):
-                return found
+        if found := self.find():
+            return found
         looked = ", ".join(str(place) for place in self.places())
         missing = f"{self.name}: {self.wanted()} are not in {looked}"
         if self.folder is not None:
