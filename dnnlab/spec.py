@@ -97,6 +97,15 @@ class Choice(Spec):
         return found
 
     @classmethod
+    def may_have(cls, setting: str) -> bool:
+        """Whether a member of this family can have a setting of that name: a look into the files,
+        which takes a hundredth of the time that importing all members does.
+        """
+        folder = Path(inspect.getfile(cls)).parent
+        line = f"\n    {setting}: "
+        return any(line in path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+
+    @classmethod
     def named(cls, name: str, **settings: Any) -> Self:
         """Returns the member of that name with these settings."""
         return cls.member(name).model_validate({"name": name, **settings})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
@@ -137,3 +139,14 @@ def test_looking_into_types() -> None:
 def test_a_spec_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Fast().rate = 2.0  # type: ignore[misc]
+
+
+def test_whether_a_family_may_have_a_setting_is_seen_without_importing_it() -> None:
+    program = (
+        "import sys\n"
+        "from dnnlab.choices.optimizers import Optimizer\n"
+        "assert Optimizer.may_have('beta1') and not Optimizer.may_have('no_such_setting')\n"
+        "assert 'dnnlab.choices.optimizers.adaptive' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert Pace.may_have("rate")

@@ -131,6 +131,8 @@ def _elsewhere(key: str) -> str | None:
     """Returns the dotted name of a setting of this name that stands in another group."""
     for name, field in Experiment.model_fields.items():
         family = family_of(field.annotation)
+        if family is not None and not family.may_have(key):
+            continue
         owners = (
             []
             if key == "name"
