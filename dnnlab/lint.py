@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dnnlab.choices.architectures.layers import Layer
-from dnnlab.experiment import Experiment, Finding
+from dnnlab.contradictions import Finding
+from dnnlab.experiment import Experiment
+
+Path = tuple[str | int, ...]
 
 SELU = "(Klambauer et al., 2017)"
 TINY_BATCH = 2
@@ -52,7 +55,8 @@ def selu_needs_lecun(experiment: Experiment) -> Iterator[Finding]:
 
 def selu_needs_standardized_inputs(experiment: Experiment) -> Iterator[Finding]:
     """SELU's fixed point assumes inputs of mean 0 and variance 1."""
-    if experiment.data.standardize in ("range", "none") and any(_selu_layers(experiment)):
+    raw = experiment.data.standardize in ("range", "none") and not experiment.normalization.on_input
+    if raw and any(_selu_layers(experiment)):
         yield Finding(
             ("data", "standardize"),
             "selu normalizes itself only if the inputs have mean 0 and sd 1: "
@@ -64,16 +68,16 @@ def selu_needs_alpha_dropout(experiment: Experiment) -> Iterator[Finding]:
     """Ordinary dropout changes the mean and the variance that SELU keeps."""
     whole = experiment.regularization.dropout
     on_input = whole is not None and whole.where.on_input() and whole.rate > 0
-    for layer in _selu_layers(experiment):
-        chosen = layer.dropout or (whole if on_input else None)
-        if chosen is not None and chosen.kind != "alpha":
-            own = layer.dropout is not None and "dropout" in layer.own
-            yield Finding(
-                layer.place("dropout") if own else ("regularization", "dropout"),
-                "ordinary dropout breaks selu's self-normalization: "
-                f"dropout: {{rate: {chosen.rate:g}, kind: alpha}} {SELU}",
-            )
-            return
+    found = [(layer.place("dropout"), layer.dropout) for layer in _selu_layers(experiment)]
+    if found and on_input:
+        found.insert(0, (("regularization", "dropout"), whole))
+    ordinary = [(place, each) for place, each in found if each and each.kind != "alpha"]
+    for place, dropout in ordinary[:1]:
+        yield Finding(
+            place,
+            "ordinary dropout breaks selu's self-normalization: "
+            f"dropout: {{rate: {dropout.rate:g}, kind: alpha}} {SELU}",
+        )
 
 
 def selu_without_penalties(experiment: Experiment) -> Iterator[Finding]:
@@ -108,14 +112,16 @@ def selu_without_normalization(experiment: Experiment) -> Iterator[Finding]:
 
 def alpha_dropout_is_for_selu(experiment: Experiment) -> Iterator[Finding]:
     """Alpha dropout sets dropped units to SELU's lower limit."""
-    dropout = experiment.regularization.dropout
-    if dropout is None or dropout.kind != "alpha" or not any(experiment.layers()):
-        return
-    if not any(_selu_layers(experiment)):
+
+    def misplaced(layer: Layer) -> bool:
+        alpha = layer.dropout is not None and layer.dropout.kind == "alpha"
+        return alpha and layer.activation.name != "selu"
+
+    for layer in _first(experiment.layers(), misplaced):
         yield Finding(
-            ("regularization", "dropout", "kind"),
+            (*layer.place("dropout"), "kind"),
             "alpha dropout keeps the mean and variance of selu units; with "
-            f"{experiment.activation.name} use kind: standard {SELU}",
+            f"{layer.activation.name} use kind: standard {SELU}",
         )
 
 
@@ -134,10 +140,16 @@ def selu_needs_a_plain_stack(experiment: Experiment) -> Iterator[Finding]:
 
 def penalties_are_not_weight_decay(experiment: Experiment) -> Iterator[Finding]:
     """Adam-like optimizers divide the penalty's gradient by the gradient's size."""
+    if not experiment.optimizer.rescales:
+        return
     for word in ("l1", "l2"):
-        if experiment.optimizer.rescales and getattr(experiment.regularization, word) > 0:
+        found: list[Path] = []
+        if getattr(experiment.regularization, word) > 0:
+            found.append(("regularization", word))
+        found += [each.place(word) for each in experiment.layers() if getattr(each, word) > 0]
+        for place in found[:1]:
             yield Finding(
-                ("regularization", word),
+                place,
                 f"{experiment.optimizer.name} rescales every gradient, {word}'s too: weights with "
                 "large gradients are hardly regularized; adamw decays them apart (Loshchilov and "
                 "Hutter, 2019)",
@@ -205,16 +217,19 @@ def saturating_deep_stack(experiment: Experiment) -> Iterator[Finding]:
 
 def dropout_before_batch_norm(experiment: Experiment) -> Iterator[Finding]:
     """Dropout changes the variance in training only; the moving average then fits neither mode."""
-    dropped: Layer | None = None
+    whole = experiment.regularization.dropout
+    on_input = whole is not None and whole.where.on_input() and whole.rate > 0
+    dropped: Path | None = ("regularization", "dropout") if on_input else None
     for layer in experiment.layers():
         if dropped is not None and layer.normalization.over_the_batch:
             yield Finding(
-                dropped.place("dropout"),
+                dropped,
                 "dropout before a batch normalization makes its moving variance wrong in "
                 "evaluation; drop behind the last one: where: {top: 1} (Li et al., 2018)",
             )
             return
-        dropped = layer if layer.dropout is not None and dropped is None else dropped
+        if layer.dropout is not None and dropped is None:
+            dropped = layer.place("dropout")
 
 
 def initializer_unlike_the_activation(experiment: Experiment) -> Iterator[Finding]:
@@ -228,7 +243,9 @@ def initializer_unlike_the_activation(experiment: Experiment) -> Iterator[Findin
         chosen = kin(layer.initializer.name)
         suits = kin(layer.activation.initializer().name)
         by_itself = layer.normalization.position is not None or layer.activation.name == "selu"
-        return chosen in families and chosen != suits and not by_itself
+        # LeCun made his for tanh; between layers of one width it is Glorot's.
+        fits = chosen == suits or (chosen, suits) == ("lecun", "glorot")
+        return chosen in families and not fits and not by_itself
 
     for layer in _first(experiment.layers(), unlike):
         suits = layer.activation.initializer().name
@@ -249,6 +266,32 @@ def kernels_all_alike(experiment: Experiment) -> Iterator[Finding]:
             f"{layer.initializer.name} makes all units of a layer begin and stay alike; first "
             "weights have to differ (Goodfellow, Bengio and Courville, 2016, section 8.4)",
         )
+
+
+def activation_without_effect(experiment: Experiment) -> Iterator[Finding]:
+    """Where every layer has its own, what is said of all of them is said of none."""
+    default = type(experiment).model_fields["activation"].default
+    chosen = experiment.activation
+    if chosen != default and not any(each.activation == chosen for each in experiment.layers()):
+        yield Finding(
+            ("activation",),
+            f"no layer takes {chosen.name}: the cells of an rnn have tanh, entries their own, "
+            "outputs none (Hochreiter and Schmidhuber, 1997)",
+        )
+
+
+def schedule_longer_than_the_training(experiment: Experiment) -> Iterator[Finding]:
+    """A schedule that is not over when the training is has not done what it is for."""
+    total = experiment.training.epochs
+    for key, length in experiment.schedule.lengths():
+        pairs = ((length.epochs, total.epochs), (length.updates, total.updates))
+        if any(part and whole and part >= whole for part, whole in pairs):
+            part = f"{length.epochs:g} epochs" if length.epochs else f"{length.updates} updates"
+            yield Finding(
+                ("schedule", key),
+                f"{part} are not over before the training is: the rate will never be what comes "
+                "after (Bengio, 2012, section 3.1)",
+            )
 
 
 def rate_far_too_high(experiment: Experiment) -> Iterator[Finding]:
@@ -317,6 +360,8 @@ RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     dropout_before_batch_norm,
     initializer_unlike_the_activation,
     kernels_all_alike,
+    activation_without_effect,
+    schedule_longer_than_the_training,
     rate_far_too_high,
     clipping_by_value_turns,
     moved_pixels_out_of_range,

@@ -178,6 +178,9 @@ class Shorthand:
         return {"anyOf": [short, whole]}
 
 
+Conflict = tuple[tuple[str | int, ...], str]
+"""Where in the config something cannot be, and why."""
+
 Auto = Literal["auto"]
 
 

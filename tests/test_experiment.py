@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnnlab.experiment import contradictions_with_data
+from dnnlab.contradictions import contradictions_with_data
 from tests.support import DIGITS, experiment_of, made_up_data, refusal_of
 
 START = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"

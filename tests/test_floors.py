@@ -14,7 +14,7 @@ ROOT = Path(dnnlab.__file__).parent
 FLOORS = (
     {"errors", "spec", "randomness", "kernels"},
     {"choices"},
-    {"experiment", "plan", "lint", "config"},
+    {"experiment", "contradictions", "plan", "lint", "config"},
     {"training"},
     {"runs"},
     {"methods"},

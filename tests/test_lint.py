@@ -19,6 +19,7 @@ CYCLE = START + (
     "schedule: one_cycle\nregularization: {early_stopping: %s}\ntraining: {epochs: %s}\n"
 )
 DEEP = "data: digits\narchitecture: {name: mlp, hidden: [{units: 9, %s}]}\nactivation: %s\n"
+RNN = "data: digits\narchitecture: {name: rnn, recurrent: [4]}\n"
 MOVED = START.replace("digits", "{name: digits, augmentation: {%s}, standardize: %s}")
 
 CASES = {
@@ -34,11 +35,18 @@ CASES = {
         (SELU.replace("digits", "{name: digits, standardize: range}"), "data.standardize"),
         SELU.replace("digits", "{name: digits, standardize: per_channel}"),
         SELU,
+        SELU.replace("digits", "{name: digits, standardize: none}")
+        + "normalization: {name: batch, input: true}",
         START.replace("digits", "{name: digits, standardize: range}"),
     ),
     "selu_needs_alpha_dropout": (
         (SELU + "regularization: {dropout: 0.2}", "regularization.dropout"),
         (OWN % "dropout: 0.5", "architecture.hidden.1.dropout"),
+        (
+            (OWN % "dropout: {rate: 0.2, kind: alpha}")
+            + "regularization: {dropout: {rate: 0.2, where: input}}",
+            "regularization.dropout",
+        ),
         SELU + "regularization: {dropout: {rate: 0.2, kind: alpha}}",
         SELU + "regularization: {dropout: 0}",
         START + "regularization: {dropout: 0.2}",
@@ -71,7 +79,12 @@ CASES = {
             START + "regularization: {dropout: {rate: 0.2, kind: alpha}}",
             "regularization.dropout.kind",
         ),
+        (
+            OWN.replace("selu, %s", "elu, dropout: {rate: 0.2, kind: alpha}"),
+            "architecture.hidden.1.dropout.kind",
+        ),
         SELU + "regularization: {dropout: {rate: 0.2, kind: alpha}}",
+        START + "regularization: {dropout: {rate: 0, kind: alpha}}",
         START + "regularization: {dropout: 0.2}",
     ),
     "selu_needs_a_plain_stack": (
@@ -84,6 +97,7 @@ CASES = {
     "penalties_are_not_weight_decay": (
         (START + "optimizer: nadam\nregularization: {l2: 1e-4}", "regularization.l2"),
         (START + "optimizer: adam\nregularization: {l1: 1e-4}", "regularization.l1"),
+        (OWN.replace("selu", "elu") % "l2: 1e-4" + "optimizer: adam", "architecture.hidden.1.l2"),
         START + "optimizer: sgd\nregularization: {l2: 1e-4}",
         START + "optimizer: nadam",
     ),
@@ -122,6 +136,10 @@ CASES = {
             START + "normalization: batch\nregularization: {dropout: 0.2}",
             "regularization.dropout",
         ),
+        (
+            START + "normalization: batch\nregularization: {dropout: {rate: 0.2, where: input}}",
+            "regularization.dropout",
+        ),
         START + "normalization: batch\nregularization: {dropout: {rate: 0.2, where: {top: 1}}}",
         START + "normalization: layer\nregularization: {dropout: 0.2}",
     ),
@@ -131,6 +149,7 @@ CASES = {
         (OWN.replace("selu, %s", "relu, %s") % "initializer: lecun_normal",
          "architecture.hidden.1.initializer"),
         START + "activation: relu\ninitializer: he_uniform",
+        START + "activation: tanh\ninitializer: lecun_normal",
         START + "activation: relu\ninitializer: orthogonal",
         START + "activation: relu\ninitializer: glorot_uniform\nnormalization: batch",
         SELU + "initializer: he_normal",  # which has a rule of its own
@@ -145,6 +164,26 @@ CASES = {
         (START + "initializer: zeros", "initializer"),
         START + "initializer: random_normal",
         START + "bias_initializer: zeros",
+    ),
+    "activation_without_effect": (
+        (RNN + "activation: elu", "activation"),
+        (START.replace("[10, 10]", "[]") + "activation: elu", "activation"),
+        RNN,
+        RNN.replace("[4]", "[4], hidden: [5]") + "activation: elu",
+    ),
+    "schedule_longer_than_the_training": (
+        (START + "schedule: piecewise_constant\ntraining: {epochs: 5}", "schedule.boundaries"),
+        (
+            START + "schedule: {name: cosine, first_cycle: 9}\ntraining: {epochs: 9}",
+            "schedule.first_cycle",
+        ),
+        (
+            START + "schedule: {name: constant, warm_up: {updates: 50}}\n"
+            "training: {epochs: {updates: 40}}",
+            "schedule.warm_up",
+        ),
+        START + "schedule: piecewise_constant\ntraining: {epochs: 6}",
+        START + "schedule: {name: constant, warm_up: {updates: 50}}\ntraining: {epochs: 2}",
     ),
     "rate_far_too_high": (
         (START + "optimizer: {name: sgd, lr: 0.3}", "optimizer.lr"),

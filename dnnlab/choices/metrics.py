@@ -38,6 +38,11 @@ class Metric(Choice):
         """Under which name its value is recorded."""
         return self.name
 
+    @property
+    def needs_classes(self) -> int:
+        """With fewer classes it says nothing."""
+        return 0
+
     @abstractmethod
     def build(self) -> Measure:
         """Returns the function of logits (N, C) and classes (N,), or of two arrays of numbers."""
@@ -79,6 +84,11 @@ class TopK(Metric):
     def label(self) -> str:
         """Returns top_5 for k = 5."""
         return f"top_{self.k}"
+
+    @property
+    def needs_classes(self) -> int:
+        """One more than may be named."""
+        return self.k + 1
 
     def build(self) -> Measure:
         """Returns the function of logits (N, C) and classes (N,)."""

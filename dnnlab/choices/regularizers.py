@@ -103,4 +103,4 @@ class Regularization(Spec):
     """Patience, and whether the best weights are kept."""
     label_smoothing: Decay = 0.0
     """While training, the true class is worth 1 - s and the rest is shared by all (Szegedy et al.,
-    2016); evaluations know no smoothing."""
+    2016). The loss of train records has it too; evaluations know no smoothing."""

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from dnnlab.config.merge import over, overrides
 from dnnlab.config.wording import dotted, nearest, problems
 from dnnlab.config.yaml12 import MAX_BYTES, Document, parse
+from dnnlab.contradictions import Finding, contradictions
 from dnnlab.errors import ConfigError, Problem
-from dnnlab.experiment import Experiment, Finding, contradictions
+from dnnlab.experiment import Experiment
 from dnnlab.lint import lint
 from dnnlab.spec import families_in
 

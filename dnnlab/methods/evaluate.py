@@ -6,7 +6,7 @@ from typing import Any
 
 from dnnlab.errors import DataError
 from dnnlab.methods.trained import Trained
-from dnnlab.training.data import Data, prepare
+from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.evaluation import evaluate
 
 
@@ -34,7 +34,7 @@ def evaluate_split(trained: Trained, split: str) -> dict[str, Any]:
 
 def prepare_as_trained(trained: Trained) -> Data:
     """Reads the run's data again. Raises DataError if they are not those it was trained on."""
-    data = prepare(trained.experiment.data)
+    data = prepare_for(trained.experiment)
     if data.fingerprint != trained.fingerprint:
         raise DataError(
             f"the data are not those the run was trained on: fingerprint "

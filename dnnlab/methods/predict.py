@@ -52,7 +52,7 @@ class Predictions:
         if not self.class_names:
             writer.writerow(["example", "prediction", *known])
             for row, value in enumerate(self.outputs):
-                target = [] if self.targets is None else [f"{self.targets[row]:.9g}"]
+                target = [] if self.targets is None else [f"{self.targets[row]:.7g}"]
                 writer.writerow([row, f"{value:.9g}", *target])
             return text.getvalue()
         names = self.class_names

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnnlab.config.read import Config
-from dnnlab.experiment import Experiment, contradictions_with_data
+from dnnlab.contradictions import contradictions_with_data
+from dnnlab.experiment import Experiment
 from dnnlab.plan import Plan
-from dnnlab.training.data import Data, prepare
+from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.eager import EagerEngine
 from dnnlab.training.engine import Engine
 from dnnlab.training.machine import Machine, memory_of, pick_device, pick_threads, settle
@@ -35,7 +36,7 @@ def assemble(config: Config, data: Data | None = None, *, begin: bool = True) ->
     """
     experiment = config.experiment
     device = pick_device(experiment.training.device)
-    data = data or prepare(experiment.data)
+    data = data or prepare_for(experiment)
     held = 0 if data.validation is None else len(data.validation)
     if found := contradictions_with_data(experiment, data.signature, len(data.train), held):
         raise config.refusal(found)

@@ -12,12 +12,13 @@ from torch import nn
 
 from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import Config
+from dnnlab.contradictions import conflicts_with_shape
 from dnnlab.errors import DivergedError
 from dnnlab.kernels.network import Network
 from dnnlab.methods.session import Session, assemble
 from dnnlab.methods.train import CALMER
 from dnnlab.runs.checkpoints import KEPT
-from dnnlab.training.data import prepare
+from dnnlab.training.data import prepare_for
 from dnnlab.training.machine import memory_of
 
 TIMED_SECONDS = 1.0
@@ -70,7 +71,11 @@ class Summary:
 def summarize(config: Config) -> Summary:
     """Builds the net on no memory at all and lists its layers. Reads the data only if it must."""
     data = config.experiment.data
-    signature = data.shape() or prepare(data).signature
+    signature = data.shape()
+    if signature is None:
+        signature = prepare_for(config.experiment).signature
+        if found := conflicts_with_shape(config.experiment, signature):
+            raise config.refusal(found)
     network = config.experiment.network(signature)
     return Summary(
         layers=tuple(_rows(network, signature)),

@@ -15,8 +15,11 @@ from dnnlab.choices.datasets import Dataset, Examples, Signature, Source
 from dnnlab.choices.datasets.augmentation import Augmentation
 from dnnlab.choices.datasets.classes import Relabelling
 from dnnlab.errors import DataError
+from dnnlab.experiment import Experiment
 from dnnlab.randomness import key
 
+ROUNDING = 1e-12
+"""A deviation below this share of the mean is what float64 leaves of a constant."""
 ROWS_AT_ONCE = 4096
 """Rows per step where float64 copies of the data are made, so that memory stays small."""
 
@@ -164,8 +167,15 @@ class Data:
         }
 
 
-def prepare(dataset: Dataset) -> Data:
+def prepare_for(experiment: Experiment) -> Data:
+    """Prepares the data of an experiment. Raises DataError."""
+    return prepare(experiment.data, learns_targets=experiment.task != "reconstruction")
+
+
+def prepare(dataset: Dataset, *, learns_targets: bool = True) -> Data:
     """Reads a dataset, holds out its validation split, chooses classes, scales. Raises DataError.
+
+    Where the targets are not learned, but the inputs given back, they may well be all alike.
 
     The order is: validation, classes, train_size, statistics. So the first 5,000 examples are the
     first of the file, whatever classes are learned, and only what is trained on is counted in.
@@ -176,10 +186,10 @@ def prepare(dataset: Dataset) -> Data:
     if task == "classification":
         for name, split in (("train", train), ("test", test)):
             _refuse_labels(name, split, len(names))
-    if source.validation is not None:
+    if dataset.validation is not None:
         validation = source.validation
-    elif dataset.validation is not None:
-        train, validation = dataset.validation.divide(train, "validation")
+        if validation is None:
+            train, validation = dataset.validation.divide(train, "validation")
     if relabelling := dataset.relabelling(names):
         names = relabelling.names
         train, test = _chosen(train, relabelling), _chosen(test, relabelling)
@@ -190,9 +200,9 @@ def prepare(dataset: Dataset) -> Data:
     for name, part in splits.items():
         if part is not None:
             _refuse_what_is_no_number(name, part, gaps_are_filled=source.gaps != "refuse")
-            if task == "classification":
+            if learns_targets and task == "classification":
                 _refuse_what_says_nothing(name, part, names)
-    scaling = _statistics(train, dataset, source)
+    scaling = _statistics(train, dataset, source, learns_targets=learns_targets)
     return Data(
         train=_scaled(train, scaling),
         validation=None if validation is None else _scaled(validation, scaling),
@@ -270,7 +280,9 @@ def _fingerprint(*splits: Examples | None) -> str:
     return digest.hexdigest()
 
 
-def _statistics(train: Examples, dataset: Dataset, source: Source) -> Scaling:
+def _statistics(
+    train: Examples, dataset: Dataset, source: Source, *, learns_targets: bool
+) -> Scaling:
     inputs, fill = train.inputs, None
     if source.gaps != "refuse":
         if np.isnan(inputs).all(axis=0).any():
@@ -281,22 +293,29 @@ def _statistics(train: Examples, dataset: Dataset, source: Source) -> Scaling:
     shift, scale = np.zeros(()), np.ones(())
     if dataset.standardize in ("per_feature", "per_channel"):
         shift, sd = _mean_and_sd(inputs, per_channel=dataset.standardize == "per_channel")
-        scale = _nonzero(sd)
+        scale = _nonzero(sd, near=shift)
     elif dataset.standardize == "range":
-        by_column = 0 if source.columns else None
+        by_column = 0 if inputs.ndim == 2 else None
         low = np.asarray(inputs.min(axis=by_column), "float64")
         high = np.asarray(inputs.max(axis=by_column), "float64")
-        shift, scale = low, _nonzero(high - low)
-    if train.targets.dtype == np.int64:
+        shift, scale = low, _nonzero(high - low, near=low)
+    if train.targets.dtype == np.int64 or not learns_targets:
         return Scaling(shift, scale, fill)
-    target_sd = float(_nonzero(train.targets.std(dtype="float64")))
+    if train.targets.min() == train.targets.max():
+        raise DataError(
+            f"every training example has the target {train.targets[0]:g}: nothing can be learned"
+        )
+    target_sd = float(train.targets.std(dtype="float64"))
     target_mean = float(train.targets.mean(dtype="float64"))
     return Scaling(shift, scale, fill, target_mean, target_sd)
 
 
-def _nonzero(scale: np.ndarray | np.floating[Any]) -> np.ndarray:
-    """A feature that never varies is divided by 1: it becomes 0, not nan."""
-    return np.where(scale == 0, 1.0, scale)
+def _nonzero(scale: np.ndarray, *, near: np.ndarray) -> np.ndarray:
+    """A feature that never varies is divided by 1: it becomes 0, not nan.
+
+    Its mean, `near`, was rounded, so that its deviation is not always exactly 0.
+    """
+    return np.where(scale <= ROUNDING * np.abs(near), 1.0, scale)
 
 
 def _mean_and_sd(inputs: np.ndarray, *, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -72,7 +72,7 @@ def test_group_normalization_is_of_each_group(spatial: bool) -> None:
 def test_groups_have_to_divide_the_units() -> None:
     start = "data: digits\narchitecture: {name: mlp, hidden: [16, 10]}\n"
     assert refusal_of(start + "normalization: {name: group, groups: 8}\n") == [
-        "3:16 normalization: 8 groups do not divide the 10 units of 1"
+        "3:16 normalization: 8 groups do not divide a layer of 10 units"
     ]
     experiment_of(start + "normalization: {name: group, groups: 2}\n")
 

@@ -13,8 +13,8 @@ from dnnlab.choices.architectures.mlp import Mlp
 from dnnlab.choices.initializers.scaling import GlorotUniform, HeNormal, LecunNormal
 from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.config.read import read
+from dnnlab.contradictions import Finding
 from dnnlab.errors import ConfigError
-from dnnlab.experiment import Finding
 from tests.support import DIGITS, config_file, experiment_of
 
 

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from dnnlab.choices.architectures.layers import Layer, LayerSettings
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Choice
+from dnnlab.spec import Choice, Conflict
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
-
-Conflict = tuple[tuple[str | int, ...], str]
-"""Where in the config something cannot be, and why."""
 
 
 class Architecture(Choice):
@@ -34,10 +31,6 @@ class Architecture(Choice):
     }
     has_branches: ClassVar[bool] = False
     """Whether it has residual branches, as fixup needs them."""
-    drops_maps: ClassVar[bool] = False
-    """Whether it has feature maps, which spatial dropout drops."""
-    drops_memory: ClassVar[bool] = False
-    """Whether it has a memory, which recurrent dropout drops."""
     reconstructs: ClassVar[bool] = False
     """Whether the net's targets are its own inputs."""
 
@@ -59,8 +52,10 @@ class Architecture(Choice):
 
     def normalizes_batches(self, settings: LayerSettings) -> bool:
         """Whether an example's outputs depend on the others of its batch while training."""
-        own = [layer.normalization for layer in self.layers(settings)]
-        return any(each.over_the_batch for each in (settings.normalization, *own))
+        on_input = settings.normalization.on_input
+        return on_input or any(
+            layer.normalization.over_the_batch for layer in self.layers(settings)
+        )
 
     @abstractmethod
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":

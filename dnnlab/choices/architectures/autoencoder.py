@@ -8,6 +8,7 @@ from pydantic import Field, Strict
 from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
+    Entry,
     Layer,
     LayerSettings,
     layers_of,
@@ -40,7 +41,11 @@ class Autoencoder(Layered):
 
     def layers(self, settings: LayerSettings) -> Iterator[Layer]:
         """Yields the encoder's layers, then the decoder's."""
-        encoder = entries_of("hidden", self.hidden, "dense")
+        encoder: list[Entry] = [
+            (place, layer.model_copy(update={"repeat": 1}), kind)
+            for place, layer, kind in entries_of("hidden", self.hidden, "dense")
+            for _ in range(layer.repeat)
+        ]
         return layers_of([*encoder, *encoder[-2::-1]], settings, use_bias=self.use_bias)
 
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
@@ -51,8 +56,6 @@ class Autoencoder(Layered):
             stack = Stack(signature.input_shape)
             stack.flatten()
             stack.inputs(settings)
-            for number, layer in enumerate(self.layers(settings), start=1):
-                stack.dense(f"dense{number}", layer)
-                stack.after_the_sums(number, layer)
+            stack.hidden(enumerate(self.layers(settings), start=1))
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()

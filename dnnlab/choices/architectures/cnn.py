@@ -1,11 +1,11 @@
 """The sequential convolutional net."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Strict
 
-from dnnlab.choices.architectures import Conflict, images_needed
+from dnnlab.choices.architectures import images_needed
 from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     ConvolutionalLayer,
@@ -14,9 +14,9 @@ from dnnlab.choices.architectures.layers import (
     LayerSettings,
     layers_of,
 )
-from dnnlab.choices.architectures.stack import Head, Stack, Window
+from dnnlab.choices.architectures.stack import Head, Stack, nothing_left, shrinking
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Shorthand
+from dnnlab.spec import Conflict, Shorthand
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
@@ -33,7 +33,6 @@ class Cnn(Layered):
     """
 
     name: Literal["cnn"] = "cnn"
-    drops_maps: ClassVar[bool] = True
     convolutions: Annotated[
         tuple[Annotated[ConvolutionalLayer, Shorthand("filters")], ...], Strict(False)
     ]
@@ -54,17 +53,10 @@ class Cnn(Layered):
         yield from images_needed(self.name, signature)
         sizes = signature.input_shape[-2:] if len(signature.input_shape) > 1 else ()
         for index, entry in enumerate(self.convolutions):
-            window = _window(entry)
-            pool = entry.pool or 1
-            for step in range(entry.repeat):
-                before = sizes
-                sizes = tuple(window.size_after(size) for size in sizes)
-                if step == entry.repeat - 1:
-                    sizes = tuple(size // pool for size in sizes)
+            before = sizes
+            for sizes in shrinking(entry, before):
                 if min(sizes, default=1) < 1:
-                    shown = " x ".join(map(str, before))
-                    text = f"nothing is left of {shown} places: fewer poolings or smaller windows"
-                    yield ("architecture", "convolutions", index), text
+                    yield ("architecture", "convolutions", index), nothing_left(before)
                     return
 
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
@@ -77,19 +69,8 @@ class Cnn(Layered):
             stack.inputs(settings)
             layers = enumerate(self.layers(settings), start=1)
             for entry in self.convolutions:
-                for step in range(entry.repeat):
-                    number, layer = next(layers)
-                    stack.convolution(f"conv{number}", _window(entry), layer)
-                    last = step == entry.repeat - 1
-                    pool = (entry.pool, entry.pooling) if entry.pool and last else None
-                    stack.after_the_sums(number, layer, pool)
+                stack.convolutions(entry, layers)
             stack.one_vector(self.head)
-            for number, layer in layers:
-                stack.dense(f"dense{number}", layer)
-                stack.after_the_sums(number, layer)
+            stack.hidden(layers)
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()
-
-
-def _window(entry: ConvolutionalLayer) -> Window:
-    return Window(entry.kernel, entry.stride, entry.padding == "same")

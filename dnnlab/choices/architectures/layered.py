@@ -1,17 +1,18 @@
 """What all nets have that are described layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Self
 
 from dnnlab.choices.architectures import Architecture
 from dnnlab.choices.architectures.layers import (
+    NO_FAN,
     Entry,
     Kind,
     LayerEntry,
     LayerSettings,
     OutputLayer,
 )
-from dnnlab.spec import Auto, OrAuto
+from dnnlab.spec import Auto, Conflict, OrAuto
 
 
 class Layered(Architecture):
@@ -34,6 +35,12 @@ class Layered(Architecture):
             elif isinstance(value, tuple) and all(isinstance(each, LayerEntry) for each in value):
                 update[name] = tuple(each.resolved(settings, self.use_bias) for each in value)
         return self.model_copy(update=update)
+
+    def conflicts(self, settings: LayerSettings) -> Iterator[Conflict]:
+        """Yields what the output layer cannot have."""
+        biases = self.output.bias_initializer
+        if biases is not None and not biases.fits_biases:
+            yield ("architecture", "output", "bias_initializer"), NO_FAN.format(biases.name)
 
 
 def entries_of(key: str, layers: Sequence[LayerEntry], kind: Kind) -> list[Entry]:

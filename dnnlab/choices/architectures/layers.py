@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dnnlab.choices.activations import Activation
 from dnnlab.choices.initializers import Initializer
@@ -19,6 +19,20 @@ MostLayers = Annotated[int, Field(ge=1, le=20_000)]
 MostUnits = Annotated[int, Field(ge=1, le=10_000_000)]
 
 Kind = Literal["dense", "convolution", "recurrent"]
+
+NO_FAN = "{} follows from a layer's inputs and outputs; a bias has none: zeros, constant"
+
+
+def _not_of_one_layer(initializer: Initializer) -> Initializer:
+    if initializer.rescales_branches:
+        raise ValueError(
+            f"{initializer.name} is of the whole net: it belongs to the top-level initializer"
+        )
+    return initializer
+
+
+OwnInitializer = Annotated[Initializer, AfterValidator(_not_of_one_layer)]
+"""The initializer of one layer."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class LayerEntry(Spec):
     """How many such layers follow each other."""
     activation: Activation | None = None
     """This layer's own activation; null for the experiment's."""
-    initializer: Initializer | None = None
+    initializer: OwnInitializer | None = None
     """This layer's own initializer; null for the experiment's."""
     bias_initializer: Initializer | None = None
     """This layer's own bias_initializer; null for the experiment's."""
@@ -202,6 +216,12 @@ class ConvolutionalLayer(LayerEntry):
         return self.filters
 
     @model_validator(mode="after")
+    def _pooling_needs_a_window(self) -> Self:
+        if self.pooling == "average" and self.pool is None:
+            raise ValueError("pooling: average needs pool, the side of the window")
+        return self
+
+    @model_validator(mode="after")
     def _odd_kernels_have_a_middle(self) -> Self:
         if self.padding == "same" and self.kernel % 2 == 0:
             raise ValueError("an even kernel has no middle: it needs padding: valid")
@@ -211,7 +231,7 @@ class ConvolutionalLayer(LayerEntry):
 class OutputLayer(Spec):
     """The last layer: one unit per class, or one for a number. No activation, no dropout."""
 
-    initializer: Initializer = AutoInitializer()
+    initializer: OwnInitializer = AutoInitializer()
     """auto is glorot_uniform."""
     bias_initializer: Initializer | None = None
     """The output layer's own bias_initializer; null for the experiment's."""

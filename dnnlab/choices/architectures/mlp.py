@@ -46,8 +46,6 @@ class Mlp(Layered):
             stack = Stack(signature.input_shape)
             stack.flatten()
             stack.inputs(settings)
-            for number, layer in enumerate(self.layers(settings), start=1):
-                stack.dense(f"dense{number}", layer)
-                stack.after_the_sums(number, layer)
+            stack.hidden(enumerate(self.layers(settings), start=1))
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()

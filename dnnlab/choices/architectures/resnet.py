@@ -1,11 +1,12 @@
 """Nets with skip connections."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Strict, model_validator
 
-from dnnlab.choices.architectures import Conflict, images_needed
+from dnnlab.choices.architectures import images_needed
 from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     ConvolutionalLayer,
@@ -17,11 +18,11 @@ from dnnlab.choices.architectures.layers import (
     MostUnits,
     layers_of,
 )
-from dnnlab.choices.architectures.stack import Head, Stack, Window
+from dnnlab.choices.architectures.stack import Head, Stack, Window, nothing_left, shrinking
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
-from dnnlab.spec import Count, Shorthand
+from dnnlab.spec import Conflict, Count, Shorthand
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,13 +74,13 @@ class ResNet(Layered):
 
     name: Literal["resnet"] = "resnet"
     has_branches: ClassVar[bool] = True
-    drops_maps: ClassVar[bool] = True
     stem: Annotated[ConvolutionalLayer, Shorthand("filters")] | None = None
     """A convolution before the blocks; null for none."""
     blocks: Annotated[tuple[ResidualBlock, ...], Strict(False)]
     """The blocks, from the inputs to the outputs; dense ones behind convolutional ones."""
     head: Head = "average"
-    """What becomes of the last feature maps: the average of each map, or all their numbers."""
+    """What becomes of the last feature maps, before a dense block or the output: the average of
+    each map, or all their numbers."""
     hidden: Annotated[tuple[Annotated[DenseLayer, Shorthand("units")], ...], Strict(False)] = ()
     """Dense layers behind the blocks."""
 
@@ -115,10 +116,12 @@ class ResNet(Layered):
                 once = block.model_copy(update={"repeat": 1})
                 entries.append((place, once, kind))
         entries += entries_of("hidden", self.hidden, "dense")
-        return layers_of(entries, settings, use_bias=self.use_bias, plain=False)
+        for layer in layers_of(entries, settings, use_bias=self.use_bias):
+            yield replace(layer, plain="blocks" not in layer.path)
 
     def conflicts(self, settings: LayerSettings) -> Iterator[Conflict]:
-        """Yields what fixup cannot be together with."""
+        """Yields what fixup cannot be together with, and what the output cannot have."""
+        yield from super().conflicts(settings)
         if settings.initializer.rescales_branches:
             for layer in self.layers(settings):
                 if layer.normalization.position is not None:
@@ -130,6 +133,10 @@ class ResNet(Layered):
         """Yields what does not fit the data."""
         if self._convolutional:
             yield from images_needed(self.name, signature)
+        if self.stem is not None and len(signature.input_shape) > 1:
+            before = signature.input_shape[-2:]
+            if any(min(sizes) < 1 for sizes in shrinking(self.stem, before)):
+                yield ("architecture", "stem"), nothing_left(before)
 
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
         """Returns the net: conv1, relu1, block1 (body.conv2, ..., shortcut), relu3, ..., output."""
@@ -144,11 +151,7 @@ class ResNet(Layered):
             stack.inputs(settings)
             layers = enumerate(self.layers(settings), start=1)
             if self.stem is not None:
-                number, layer = next(layers)
-                window = Window(self.stem.kernel, self.stem.stride, self.stem.padding == "same")
-                stack.convolution(f"conv{number}", window, layer)
-                pool = (self.stem.pool, self.stem.pooling) if self.stem.pool else None
-                stack.after_the_sums(number, layer, pool)
+                stack.convolutions(self.stem, layers)
             branches = sum(block.repeat for block in self.blocks)
             number = 0
             for block in self.blocks:
@@ -156,11 +159,9 @@ class ResNet(Layered):
                     number += 1
                     chosen = [next(layers) for _ in range(block.depth)]
                     stride = block.stride if repeat == 0 else 1
-                    _Branch(block, stride, branches).put_on(stack, number, chosen)
+                    _Branch(block, stride, branches, self.head).put_on(stack, number, chosen)
             stack.one_vector(self.head)
-            for place, layer in layers:
-                stack.dense(f"dense{place}", layer)
-                stack.after_the_sums(place, layer)
+            stack.hidden(layers)
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()
 
@@ -168,8 +169,9 @@ class ResNet(Layered):
 class _Branch:
     """One residual block under construction."""
 
-    def __init__(self, block: ResidualBlock, stride: int, branches: int) -> None:
+    def __init__(self, block: ResidualBlock, stride: int, branches: int, head: Head) -> None:
         self.block = block
+        self.head = head
         self.stride = stride
         self.branches = branches
         """In the whole net: fixup makes the first weights smaller the more there are."""
@@ -178,8 +180,8 @@ class _Branch:
         """Adds the block on top of a stack, its last activation included."""
         from dnnlab.kernels.blocks import Residual
 
-        if self.block.units is not None and stack.spatial:
-            stack.flatten()
+        if self.block.units is not None:
+            stack.one_vector(self.head)
         body = Stack(stack.shape)
         last_number, last = layers[-1]
         for position, (place, layer) in enumerate(layers):

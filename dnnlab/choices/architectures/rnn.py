@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, Strict
 
 from dnnlab.choices.activations import Activation
-from dnnlab.choices.architectures import Conflict
 from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
@@ -22,7 +21,7 @@ from dnnlab.choices.architectures.stack import Stack
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
-from dnnlab.spec import Auto, Count, Shorthand
+from dnnlab.spec import Auto, Conflict, Count, Shorthand
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -56,15 +55,16 @@ class Rnn(Layered):
         gru:  h <- (1 - update) * tanh(...) + update * h
 
     The sequence: the rows of an image, the columns of a table one by one, or in `steps` groups.
-    Memory kernels begin orthogonal, LSTM's forget gates with a bias of 1.
+    Kernels are filled gate by gate, those of the memory orthogonal; LSTM's forget gates begin with
+    a bias of 1. A normalization of recurrent layers stands after them.
     Source: Hochreiter and Schmidhuber, 1997; Gers et al., 1999 (forget gate); Cho et al., 2014
     (GRU, here with the reset after the product); Jozefowicz et al., 2015 (bias 1).
-    Keras: the same first values; recurrent_dropout is `dropout: {kind: recurrent}`. PyTorch: all
-    first values uniform within 1 / sqrt(units), two biases, no recurrent dropout.
+    Keras: fills the kernels of all gates as one, so that Glorot's are narrower and the memory's are
+    orthogonal together; one bias, where torch and this have two; recurrent_dropout has a mask for
+    each gate. PyTorch: all first values uniform within 1 / sqrt(units); no recurrent dropout.
     """
 
     name: Literal["rnn"] = "rnn"
-    drops_memory: ClassVar[bool] = True
     cell: Literal["lstm", "gru"] = "lstm"
     """The kind of memory."""
     recurrent: Annotated[
@@ -85,12 +85,13 @@ class Rnn(Layered):
         entries = entries_of("recurrent", self.recurrent, "recurrent")
         entries += entries_of("hidden", self.hidden, "dense")
         tanh = Activation.named("tanh")
-        for layer in layers_of(entries, settings, use_bias=self.use_bias, plain=False):
+        for layer in layers_of(entries, settings, use_bias=self.use_bias):
             recurrent = layer.kind == "recurrent"
             yield replace(layer, activation=tanh) if recurrent else layer
 
     def conflicts(self, settings: LayerSettings) -> Iterator[Conflict]:
-        """Yields what recurrent layers cannot have."""
+        """Yields what recurrent layers cannot have, and the output."""
+        yield from super().conflicts(settings)
         for index, entry in enumerate(self.recurrent):
             if entry.activation is not None:
                 text = f"the activations of {self.cell} cells are fixed: tanh and sigmoid"
@@ -129,10 +130,7 @@ class Rnn(Layered):
                 if layer.kind == "recurrent":
                     self._recurrent(stack, number, layer, steps)
             stack.add("last", LastStep(self.bidirectional))
-            for number, layer in layers:
-                if layer.kind == "dense":
-                    stack.dense(f"dense{number}", layer)
-                    stack.after_the_sums(number, layer)
+            stack.hidden((number, layer) for number, layer in layers if layer.kind == "dense")
             stack.output(signature.num_outputs, self.output, settings)
         return stack.network()
 

@@ -2,11 +2,16 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from dnnlab.choices.architectures.layers import Layer, LayerSettings, OutputLayer
+from dnnlab.choices.architectures.layers import (
+    ConvolutionalLayer,
+    Layer,
+    LayerSettings,
+    OutputLayer,
+)
 from dnnlab.choices.normalizations import Normalization
 
 if TYPE_CHECKING:
@@ -30,6 +35,11 @@ class Window:
     same: bool
     """Whether the inputs are padded, so that stride 1 keeps their size; the kernel is odd then."""
 
+    @classmethod
+    def of(cls, entry: ConvolutionalLayer) -> Self:
+        """Returns the window of an entry's layers."""
+        return cls(entry.kernel, entry.stride, entry.padding == "same")
+
     @property
     def padding(self) -> int:
         """Zeros on each side of the inputs."""
@@ -38,6 +48,22 @@ class Window:
     def size_after(self, size: int) -> int:
         """Returns height or width of the outputs."""
         return (size + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+def shrinking(entry: ConvolutionalLayer, sizes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yields height and width after each of an entry's layers, the last one's pooling included."""
+    window = Window.of(entry)
+    for step in range(entry.repeat):
+        sizes = tuple(window.size_after(size) for size in sizes)
+        if step == entry.repeat - 1:
+            sizes = tuple(size // (entry.pool or 1) for size in sizes)
+        yield sizes
+
+
+def nothing_left(sizes: tuple[int, ...]) -> str:
+    """Returns what to say of windows that are larger than what they are moved over."""
+    shown = " x ".join(map(str, sizes))
+    return f"nothing is left of {shown} places: fewer poolings or smaller windows"
 
 
 class Stack:
@@ -177,6 +203,23 @@ class Stack:
         """Adds an activation, with its parameters if it has some."""
         activation = layer.activation
         self.add(name, activation.build(self.shape[0]), activation.initial())
+
+    def hidden(self, layers: "Iterable[tuple[int, Layer]]") -> None:
+        """Adds whole dense layers with their numbers: dense1, norm1, relu1, dropout1, dense2 ..."""
+        for number, layer in layers:
+            self.dense(f"dense{number}", layer)
+            self.after_the_sums(number, layer)
+
+    def convolutions(
+        self, entry: ConvolutionalLayer, layers: "Iterator[tuple[int, Layer]]"
+    ) -> None:
+        """Adds an entry's whole layers, taken from `layers`, and its pooling after the last one."""
+        for step in range(entry.repeat):
+            number, layer = next(layers)
+            self.convolution(f"conv{number}", Window.of(entry), layer)
+            last = step == entry.repeat - 1
+            pool = (entry.pool, entry.pooling) if entry.pool and last else None
+            self.after_the_sums(number, layer, pool)
 
     def normalization(self, name: str, normalization: Normalization) -> None:
         """Adds a normalization of the units or feature maps of the last layer."""

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from dnnlab.choices.architectures import Architecture, Conflict, images_needed
+from dnnlab.choices.architectures import Architecture, images_needed
 from dnnlab.choices.architectures.layers import Layer, LayerSettings
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.errors import ConfigError, DataError
-from dnnlab.spec import Count, InputPath
+from dnnlab.spec import Conflict, Count, InputPath
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -77,7 +77,6 @@ class Torchvision(Architecture):
     """
 
     name: Literal["torchvision"] = "torchvision"
-    drops_maps: ClassVar[bool] = True
     model: Model
     """Which net; those made of convolutions, normalizations and dense layers."""
     size: Count | None = None
@@ -219,7 +218,7 @@ class Torchvision(Architecture):
 
     def _from_weights(self, initial: "dict[str, Fill]", last_kernel: str) -> "dict[str, Fill]":
         """Begins with loaded tensors, all but the last layer's."""
-        load = _Loaded(self._read)
+        load = _Loaded(self.weights or f"torchvision's {self.model}", self._read)
         last_layer = last_kernel.removesuffix("weight")
 
         def fill_for(name: str) -> "Fill":
@@ -252,7 +251,9 @@ class Torchvision(Architecture):
 class _Loaded:
     """Tensors that are read when the first of them is asked for."""
 
-    def __init__(self, read: "Callable[[], dict[str, Tensor]]") -> None:
+    def __init__(self, origin: str, read: "Callable[[], dict[str, Tensor]]") -> None:
+        self.origin = origin
+        """What the tensors come from, in words."""
         self._read = read
         self._tensors: dict[str, Tensor] | None = None
 
@@ -262,10 +263,14 @@ class _Loaded:
             self._tensors = self._read()
         found = self._tensors.get(name)
         if found is None:
-            raise DataError(f"the weights have no tensor '{name}'")
+            raise DataError(
+                f"architecture.weights: {self.origin} has no tensor '{name}'",
+                remedy="the file has to be of the same model, with torchvision's names",
+            )
         if found.shape != shape:
             raise DataError(
-                f"the weights' '{name}' has shape {list(found.shape)}, the net's {list(shape)}"
+                f"architecture.weights: '{name}' of {self.origin} has shape {list(found.shape)}, "
+                f"that of the net {list(shape)}"
             )
         return found
 
@@ -277,7 +282,7 @@ def _read_file(path: Path) -> "dict[str, Tensor]":
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        raise DataError(f"architecture.weights: there is no file {path}") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     return tensors

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, Strict
 
-from dnnlab.choices.architectures import Conflict
 from dnnlab.choices.architectures.layered import Layered, entries_of
 from dnnlab.choices.architectures.layers import (
     DenseLayer,
@@ -16,7 +15,7 @@ from dnnlab.choices.architectures.layers import (
 )
 from dnnlab.choices.architectures.stack import Stack
 from dnnlab.choices.datasets import Signature
-from dnnlab.spec import Shorthand
+from dnnlab.spec import Conflict, Shorthand
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
@@ -72,9 +71,7 @@ class WideAndDeep(Layered):
             stack.inputs(settings)
             features = stack.shape[0]
             deep = Stack((len(self.deep) if self.deep else features,))
-            for number, layer in enumerate(self.layers(settings), start=1):
-                deep.dense(f"dense{number}", layer)
-                deep.after_the_sums(number, layer)
+            deep.hidden(enumerate(self.layers(settings), start=1))
             part = blocks.WideAndDeep(
                 nn.Sequential(deep.parts),
                 list(self.wide) if self.wide else None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from dnnlab.spec import Spec
+from dnnlab.spec import Conflict, Spec
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -49,9 +49,7 @@ class Augmentation(Spec):
             raise ValueError("give one of shift, flip, crop, cutout, or leave it out")
         return self
 
-    def conflicts_with(
-        self, input_shape: tuple[int, ...]
-    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    def conflicts_with(self, input_shape: tuple[int, ...]) -> Iterator[Conflict]:
         """Yields where and why it cannot be done to inputs of this shape."""
         if len(input_shape) not in (2, 3):
             is_what = f"{input_shape[0]} numbers" if len(input_shape) == 1 else f"{input_shape}"

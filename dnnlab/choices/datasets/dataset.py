@@ -12,7 +12,7 @@ from dnnlab.choices.datasets.classes import ClassName, Relabelling, numbers_of
 from dnnlab.choices.losses import Task
 from dnnlab.errors import DataError
 from dnnlab.randomness import key
-from dnnlab.spec import Choice, Count, Shorthand, Spec
+from dnnlab.spec import Choice, Conflict, Count, Shorthand, Spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,8 +138,6 @@ def _apportioned(sizes: "np.ndarray", count: int) -> "np.ndarray":
 
 
 Held = Annotated[Holdout, Shorthand("fraction")]
-Conflict = tuple[tuple[str | int, ...], str]
-"""Where in the config something cannot be, and why."""
 
 
 class Dataset(Choice):

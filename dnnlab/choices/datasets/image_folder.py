@@ -55,12 +55,13 @@ class ImageFolder(Dataset):
 
         path/cat/1.jpg, path/dog/a.png ...   or   path/train/cat/1.jpg ..., path/test/cat/7.jpg ...
 
-    A folder `val` (or valid, validation) beside train is the validation split; what has no folder
-    is held out of train. Each image is turned as its camera says (EXIF), cut to the largest square
-    around its centre, and resized to `size` pixels, smaller or larger, by bilinear interpolation
-    over the whole area, the same as resizing the short side and cutting the centre. A transparent
-    channel is dropped; of a moving image the first is taken. Inputs have shape (3, size, size) or,
-    in grey, (size, size), values 0 to 255. Classes are in the order of their names, 2 before 10.
+    A folder `val` (or valid, validation) beside train is the validation split, whatever validation
+    says but null, and test the test; what has no folder is held out of train. Each image is turned
+    as its camera says (EXIF), cut to the largest square around its centre, and resized to `size`
+    pixels, smaller or larger, by bilinear interpolation over the whole area, the same as resizing
+    the short side and cutting the centre. A transparent channel is dropped; of a moving image the
+    first is taken. Inputs have shape (3, size, size) or, in grey, (size, size), values 0 to 255.
+    Classes are in the order of their names, 2 before 10.
 
     Source: the layout of torchvision's ImageFolder and of ImageNet.
     Keras: image_dataset_from_directory stretches images unless crop_to_aspect_ratio. PyTorch:

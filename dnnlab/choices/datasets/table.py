@@ -191,7 +191,8 @@ class Csv(TableData):
         header: name, name, ..., target
 
     UTF-8, with or without a byte order mark, any ends of lines, values in double quotes or not.
-    Dates are refused: say what matters of them in columns of numbers.
+    One-hot columns are standardized like all others. Dates are refused: say what matters of them in
+    columns of numbers.
 
     Source: RFC 4180, with any one-character delimiter.
     Keras and PyTorch: no reader that knows columns.

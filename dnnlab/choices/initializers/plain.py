@@ -115,8 +115,8 @@ class RandomUniform(Initializer):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.minval > self.maxval:
-            raise ValueError(f"minval, {self.minval:g}, is more than maxval, {self.maxval:g}")
+        if self.minval >= self.maxval:
+            raise ValueError(f"minval, {self.minval:g}, is not less than maxval, {self.maxval:g}")
         return self
 
     def build(self) -> "Fill":

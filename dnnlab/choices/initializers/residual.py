@@ -14,8 +14,9 @@ class Fixup(Initializer):
         branch of m layers, one of L: w = L^(-1 / (2 m - 2)) * he_normal, its last layer 0
 
     One update then changes the outputs as much in a deep net as in a shallow one. Outside of
-    branches it is he_normal.
-    Source: Zhang, Dauphin and Ma, 2019, section 4, steps 1 and 2; the chapter names it.
+    branches it is he_normal, and the output layer begins at 0. A branch gets learned numbers of its
+    own: one added before each layer and activation, one that multiplies its end.
+    Source: Zhang, Dauphin and Ma, 2019, section 4; the chapter names it.
     Keras and PyTorch: none.
     """
 

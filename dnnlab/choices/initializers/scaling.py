@@ -22,7 +22,7 @@ class AutoInitializer(Initializer):
     The output layer, which has no activation of its own, gets Glorot. What was picked is written
     into the run's config.
     Source: the chapter's table 'initialization parameters for each type of activation function'.
-    Keras and PyTorch: neither picks; Keras's layers take glorot_uniform, torch's a third of He's
+    Keras and PyTorch: neither picks; Keras's layers take glorot_uniform, torch's a sixth of He's
     variance in disguise (uniform within 1/sqrt(fan_in)) for weights and biases.
     """
 

@@ -7,10 +7,11 @@ run's state. To add one: write its class in a file of this folder and name it in
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from dnnlab.spec import Choice, Epochs
+from dnnlab.spec import Choice, Duration, Epochs
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Schedule(Choice):
     def momentum(self, update: int, span: Span) -> float | None:
         """Returns the momentum of this update, or None for the optimizer's own."""
         return None
+
+    def lengths(self) -> Iterator[tuple[str, Duration]]:
+        """Yields stretches that have to end within the training, with the keys that say them."""
+        if self.warm_up is not None:
+            yield "warm_up", self.warm_up
 
     @property
     def moves_momentum(self) -> bool:

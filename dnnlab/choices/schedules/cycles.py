@@ -1,12 +1,13 @@
 """Schedules that go up as well as down."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dnnlab.choices.schedules import Schedule, Span
-from dnnlab.spec import Auto, Count, Decay, Epochs, OrAuto, Share
+from dnnlab.spec import Auto, Count, Decay, Duration, Epochs, OrAuto, Share
 
 
 class OneCycle(Schedule):
@@ -95,6 +96,18 @@ class Cosine(Schedule):
     """How many times as long as a cycle the next one is; 1 for cycles of one length."""
     end: Share = 0.0
     """The lowest rate, as a share of the highest; the one after a cycle's last."""
+
+    def lengths(self) -> Iterator[tuple[str, Duration]]:
+        """Yields the first cycle: without its end nothing restarts."""
+        yield from super().lengths()
+        if self.first_cycle is not None:
+            yield "first_cycle", self.first_cycle
+
+    @model_validator(mode="after")
+    def _only_cycles_multiply(self) -> Self:
+        if self.first_cycle is None and self.multiplier != 2:
+            raise ValueError("multiplier is of cycles: give first_cycle")
+        return self
 
     def _within(self, update: int, span: Span) -> float:
         """Returns the share of its cycle that has passed at an update."""

@@ -1,11 +1,12 @@
 """Schedules that never rise: constant, and those that fall by a formula."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
 from dnnlab.choices.schedules import Schedule, Span
-from dnnlab.spec import Duration, Epochs, Positive, Share
+from dnnlab.spec import Duration, Epochs, Share
 
 AT_THE_END = 0.1
 """Where a schedule is not told how fast to fall, the training ends at this share of the rate."""
@@ -73,6 +74,9 @@ class ExponentialDecay(Schedule):
         return float(self.factor ** (update / s))
 
 
+Factor = Annotated[float, Field(gt=0, le=1)]
+
+
 class PiecewiseConstant(Schedule):
     """One rate up to the first boundary, another up to the second, and so on.
 
@@ -89,7 +93,7 @@ class PiecewiseConstant(Schedule):
         Duration(epochs=15),
     )
     """After how long the rate changes: rising, all in epochs or all in updates."""
-    factors: Annotated[tuple[Positive, ...], Strict(False)] = (1.0, 0.5, 0.1)
+    factors: Annotated[tuple[Factor, ...], Strict(False)] = (1.0, 0.5, 0.1)
     """Shares of the optimizer's lr: one before the first boundary, and one after each."""
 
     @model_validator(mode="after")
@@ -107,6 +111,12 @@ class PiecewiseConstant(Schedule):
                 f"not {len(self.factors)}"
             )
         return self
+
+    def lengths(self) -> Iterator[tuple[str, Duration]]:
+        """Yields the first boundary: without it the rate is constant."""
+        yield from super().lengths()
+        if self.boundaries:
+            yield "boundaries", self.boundaries[0]
 
     def level(self, update: int, span: Span) -> float:
         """Returns the share of the highest rate."""

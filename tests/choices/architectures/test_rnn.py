@@ -91,4 +91,4 @@ def test_recurrent_dropout_needs_a_memory() -> None:
         "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
         "regularization: {dropout: {rate: 0.1, kind: recurrent}}\n"
     )
-    assert sentence.endswith("drops a memory, and the architecture mlp has none")
+    assert sentence.endswith("recurrent dropout is for recurrent layers, and reaches none here")

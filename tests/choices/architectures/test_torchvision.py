@@ -69,7 +69,7 @@ def test_weights_from_a_file_fill_all_but_the_last_layer(tmp_path: Path) -> None
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save_file({"other": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match=r"the weights have no tensor 'conv1\.0\.weight'"):
+    with pytest.raises(DataError, match=r"has no tensor 'conv1\.0\.weight'"):
         fresh(SMALL % f", weights: {path}")
     path.write_bytes(b"no such format")
     with pytest.raises(DataError, match="cannot be read"):
