@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from dnnlab.contradictions import contradictions_with_data
 from tests.support import DIGITS, experiment_of, made_up_data, refusal_of
 
 START = "data: digits\narchitecture: {name: mlp, hidden: [4]}\n"
@@ -45,28 +44,6 @@ def test_the_digest_is_that_of_all_settings() -> None:
     first = experiment_of(DIGITS)
     assert first.digest() == experiment_of(DIGITS + "activation: relu\n").digest()
     assert first.digest() != experiment_of(DIGITS + "activation: elu\n").digest()
-
-
-@pytest.mark.parametrize(
-    ("text", "num_train", "expected"),
-    [
-        (with_training("batch_size: 64"), 50, ["training.batch_size 64 is more than the 50"]),
-        (
-            with_training("batch_size: 7", "normalization: batch"),
-            50,
-            ["training.batch_size 7 leaves a last batch of 1 of 50 examples"],
-        ),
-        (with_training("batch_size: 1", "normalization: batch"), 50, ["training.batch_size 1: "]),
-        (with_training("batch_size: 7"), 50, []),
-        (with_training("batch_size: 7, last_batch: drop", "normalization: batch"), 50, []),
-        (with_training("batch_size: 8", "normalization: batch"), 50, []),
-    ],
-)
-def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected: list[str]) -> None:
-    findings = contradictions_with_data(experiment_of(text), made_up_data().signature, num_train, 5)
-    said = [f"{'.'.join(map(str, f.path))} {f.message}" for f in findings]
-    assert len(said) == len(expected)
-    assert all(text.startswith(start) for text, start in zip(said, expected, strict=True))
 
 
 def test_the_network_is_built_for_the_data() -> None:

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from torch import Tensor
 
+from dnnlab.choices.datasets.arrays import Npz
 from dnnlab.choices.datasets.cells import encode, refuse_missing
 from dnnlab.choices.datasets.image_folder import ImageFolder, images_at
 from dnnlab.choices.datasets.table import TableData
@@ -103,6 +104,7 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
     images: tuple[Path, ...] = ()
     if path.suffix.lower() == ".npz":
         raw = _read_npz(path)
+        raw = data.as_learned(raw, "inputs") if isinstance(data, Npz) else raw
     elif isinstance(data, ImageFolder):
         images = tuple(images_at(path))
         raw = data.images(images)

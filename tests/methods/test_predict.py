@@ -193,3 +193,14 @@ def test_gaps_in_new_rows_are_treated_as_in_training(tmp_path: Path) -> None:
 def test_a_file_without_examples(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", inputs=np.zeros((0, 8, 8)))
     assert "holds no example" in refused(digits_net(tmp_path), tmp_path / "x.npz")
+
+
+def test_new_arrays_are_read_as_those_of_the_training_were(tmp_path: Path) -> None:
+    """Channels last in training are channels last in what is to be predicted."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, size=(40, 5, 4, 3), dtype=np.uint8)
+    np.savez(tmp_path / "train.npz", inputs=images, targets=np.arange(40) % 2)
+    text = DIGITS.replace("data: digits", "data: {name: npz, path: train.npz}")
+    run = finished_run(tmp_path, text.replace("batch_size: 64", "batch_size: 8"))
+    np.savez(tmp_path / "new.npz", inputs=images[:7])
+    assert len(predict_file(load_trained(run), tmp_path / "new.npz")) == 7

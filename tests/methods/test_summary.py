@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dnnlab.config.read import read
-from dnnlab.errors import DivergedError
+from dnnlab.errors import ConfigError, DivergedError
 from dnnlab.methods.summary import preview, summarize
 from tests.support import DIGITS, config_file
 
@@ -80,3 +80,14 @@ def test_a_dry_run_that_diverges_says_so(tmp_path: Path) -> None:
     config = config_file(tmp_path, DIGITS, "optimizer={name: sgd, lr: 1e30}")
     with pytest.raises(DivergedError, match=r"update \d: .* is not finite"):
         preview(config)
+
+
+def test_a_net_that_does_not_fit_the_table_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{i}\n" for i in range(50)))
+    text = "data: {name: csv, path: t.csv, target: y, task: regression}\n"
+    config = config_file(tmp_path, text + "architecture: {name: cnn, convolutions: [4]}\n")
+    with pytest.raises(ConfigError) as caught:
+        summarize(config)
+    (problem,) = caught.value.problems
+    assert problem.place == "2:15"
+    assert "cnn is for images" in problem.message

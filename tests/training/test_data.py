@@ -296,3 +296,24 @@ def test_augmentation_changes_the_images_as_they_were_read() -> None:
         # Two more roundings of numbers up to 16.
         np.testing.assert_allclose(undone, expected, rtol=0, atol=1e-5)
     assert not torch.equal(expected, plain.train.inputs[:300])
+
+
+def test_a_constant_column_stays_constant_whatever_its_mean_rounds_to() -> None:
+    """300 times 0.1 is not 30 in float64, so that its deviation is not exactly 0."""
+    inputs = np.stack([np.arange(300.0), np.full(300, 0.1)], axis=1)
+    data = prepared(inputs, [0, 1, 2] * 100, [0, 1, 2])
+    assert float(data.train.inputs[:, 1].abs().max()) < 1e-6
+    assert float(data.scaling.inputs(np.array([[0.0, 0.2]]))[0, 1]) == pytest.approx(0.1)
+
+
+def test_a_constant_number_cannot_be_learned(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n" + "".join(f"{i},0.1\n" for i in range(30)))
+    with pytest.raises(DataError, match=r"every training example has the target 0\.1"):
+        prepare(Csv(path=str(path), target="y", task="regression"))
+
+
+def test_a_range_is_that_of_each_column_of_any_table() -> None:
+    data = prepare(Wine(standardize="range"))
+    torch.testing.assert_close(data.train.inputs.amax(0), torch.ones(13))
+    torch.testing.assert_close(data.train.inputs.amin(0), torch.zeros(13))

@@ -106,9 +106,13 @@ class Npz(Dataset):
             if targets.dtype.kind not in "uif":
                 raise DataError(f"{self.path}: `{y}` are {targets.dtype}, not numbers")
             targets = targets.astype("float64")
-        return Examples(self._channels_first(inputs, x), targets)
+        return Examples(self.as_learned(inputs, x), targets)
 
-    def _channels_first(self, inputs: "np.ndarray", name: str) -> "np.ndarray":
+    def as_learned(self, inputs: "np.ndarray", name: str) -> "np.ndarray":
+        """Returns inputs as the net sees them, channels first. `name` is that of the array.
+
+        Raises DataError if it cannot be told which axis the channels are.
+        """
         import numpy as np
 
         if inputs.dtype.itemsize > 2 and inputs.dtype.kind in "ui":  # more digits than float32 has

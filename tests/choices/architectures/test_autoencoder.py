@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dnnlab.choices.datasets import Signature
@@ -39,3 +40,17 @@ def test_the_task_is_neither_classes_nor_one_number() -> None:
     assert [metric.name for metric in experiment.metrics] == ["mae", "rmse"]
     (sentence,) = refusal_of(TEXT + "loss: cross_entropy\n")
     assert "cross_entropy is for classification, but data are for reconstruction" in sentence
+
+
+def test_the_mirror_of_layers_that_repeat() -> None:
+    text = TEXT.replace("[30, 8]", "[20, {units: 6, repeat: 2}]")
+    module = experiment_of(text).network(Signature((8, 8), 10, "classification")).module
+    widths = [len(module.get_parameter(f"dense{n}.weight")) for n in range(1, 6 - 0) if n < 6]
+    assert widths == [20, 6, 6, 6, 20]
+
+
+def test_labels_do_not_matter(tmp_path: Path) -> None:
+    """One class alone is how one learns what is usual."""
+    np.savez(tmp_path / "one.npz", inputs=np.random.rand(60, 5), targets=np.zeros(60, dtype=int))
+    text = TEXT.replace("digits", "{name: npz, path: %s}" % (tmp_path / "one.npz"))
+    assert len(assemble(config_file(tmp_path, text)).data.train) > 0

@@ -79,3 +79,15 @@ def test_windows_that_leave_nothing_are_refused_with_their_line() -> None:
 def test_an_even_kernel_has_no_middle() -> None:
     (sentence,) = refusal_of(START % "convolutions: [{filters: 4, kernel: 4}]")
     assert "an even kernel has no middle: it needs padding: valid" in sentence
+
+
+def test_average_pooling_needs_a_window() -> None:
+    (sentence,) = refusal_of(START % "convolutions: [{filters: 4, pooling: average}]")
+    assert "pooling: average needs pool" in sentence
+
+
+def test_spatial_dropout_is_for_convolutions() -> None:
+    (sentence,) = refusal_of(
+        START % "convolutions: [4], hidden: [{units: 5, dropout: {rate: 0.1, kind: spatial}}]"
+    )
+    assert "spatial dropout is for convolution layers, and this one is dense" in sentence

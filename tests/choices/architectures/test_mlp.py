@@ -5,7 +5,7 @@ import torch
 
 from dnnlab.choices.datasets import Signature
 from dnnlab.kernels.network import Network
-from tests.support import experiment_of
+from tests.support import experiment_of, refusal_of
 
 IMAGES = Signature((28, 28), 10, "classification")
 HEAD = "data: fashion_mnist\narchitecture:\n  name: mlp\n"
@@ -129,3 +129,25 @@ def test_building_takes_no_memory() -> None:
     net = network("  hidden: [{units: 1000000, repeat: 3}]")
     assert all(parameter.is_meta for parameter in net.module.parameters())
     assert net.num_trainable > 2e12
+
+
+def test_the_output_has_settings_of_its_own() -> None:
+    net = network("  hidden: [5]\n  output: {bias_initializer: ones, l1: 0.5}\n")
+    bias = torch.empty(10)
+    net.initial["output.bias"](bias, torch.Generator())
+    assert torch.equal(bias, torch.ones(10))
+    assert [kernel.l1 for kernel in net.kernels] == [0.0, 0.5]
+
+
+def test_a_layers_own_l1_counts_for_it_alone() -> None:
+    text = "  hidden: [5, {units: 5, l1: 0.25}]\nregularization: {l1: 0.5}\n"
+    assert [kernel.l1 for kernel in network(text).kernels] == [0.5, 0.25, 0.5]
+
+
+def test_biases_have_no_fan() -> None:
+    for place in ("output: {bias_initializer: he_normal}", "bias_initializer: orthogonal"):
+        inside = place if place.startswith("output") else ""
+        text = "data: digits\narchitecture:\n  name: mlp\n  hidden: [4]\n"
+        text += f"  {inside}\n" if inside else f"{place}\n"
+        (sentence,) = refusal_of(text)
+        assert "a bias has none: zeros, constant" in sentence

@@ -115,3 +115,61 @@ def test_fixup_is_for_residual_nets_without_normalization() -> None:
         "initializer: fixup\nnormalization: batch\n"
     )
     assert sentence.startswith("4:16 normalization: fixup is for residual nets without")
+
+
+def test_a_stem_may_repeat_and_the_blocks_keep_their_own_settings() -> None:
+    module = network_of(
+        "stem: {filters: 8, repeat: 2, pool: 2}, blocks: [{filters: 4, activation: elu, depth: 1}]"
+    ).module
+    names = " ".join(name for name, _ in module.named_children())
+    assert names == ("as_images conv1 relu1 conv2 relu2 pool2 block1 elu3 average flatten output")
+    assert len(module.get_parameter("block1.body.conv3.weight")) == 4
+
+
+def test_only_the_first_block_of_a_repeat_strides() -> None:
+    module = network_of("stem: 4, blocks: [{filters: 6, stride: 2, repeat: 2}]").module
+    strides = [module.get_submodule(f"block{n}.body.conv{2 * n}").stride for n in (1, 2)]
+    assert strides == [(2, 2), (1, 1)]
+
+
+def test_what_stands_behind_a_block_and_past_it() -> None:
+    more = "normalization: {name: batch, place: before_activation}\n"
+    more += "regularization: {dropout: {rate: 0.5, where: hidden}}"
+    module = network_of("blocks: [{units: 8}]", more).module
+    names = " ".join(name for name, _ in module.named_children())
+    assert names == "flatten block1 relu2 dropout2 output"
+    past = [name for name, _ in module.get_submodule("block1.shortcut").named_children()]
+    assert past == ["dense", "norm"]
+
+
+def test_the_way_past_a_fixup_block_begins_like_any_other_layer() -> None:
+    module = filled(network_of("blocks: [{units: 400}]", "initializer: fixup"))
+    kernel = module.get_parameter("block1.shortcut.dense.weight").detach()
+    assert float(kernel.std()) == pytest.approx(math.sqrt(2 / 64), rel=0.02)  # 25,600 numbers
+
+
+@pytest.mark.parametrize(("head", "inputs"), [("average", 4), ("flatten", 4 * 64)])
+def test_the_head_stands_before_a_dense_block_too(head: str, inputs: int) -> None:
+    module = network_of(f"stem: 4, blocks: [{{units: 6}}], head: {head}").module
+    assert module.get_parameter("block1.body.dense2.weight").shape == (6, inputs)
+
+
+@pytest.mark.parametrize("stem", ["kernel: 9, padding: valid", "pool: 9"])
+def test_a_stem_larger_than_the_images_is_refused(stem: str) -> None:
+    (sentence,) = refusal_of(
+        f"data: digits\narchitecture: {{name: resnet, stem: {{filters: 8, {stem}}}, blocks: []}}\n"
+    )
+    assert "architecture.stem: nothing is left of 8 x 8 places" in sentence
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "{name: mlp, hidden: [{units: 4, initializer: fixup}]}",
+        "{name: resnet, blocks: [{units: 4, initializer: fixup}]}",
+        "{name: mlp, hidden: [], output: {initializer: fixup}}",
+    ],
+)
+def test_fixup_is_of_the_whole_net(architecture: str) -> None:
+    (sentence,) = refusal_of(f"data: digits\narchitecture: {architecture}\n")
+    assert "fixup is of the whole net: it belongs to the top-level initializer" in sentence

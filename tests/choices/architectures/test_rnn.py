@@ -30,7 +30,7 @@ def test_parameters_are_those_of_the_formula(cell: str, gates: int) -> None:
     assert [kernel.uses for kernel in network.kernels] == [8, 8, 1]
 
 
-def test_first_values_are_those_of_keras() -> None:
+def test_first_values_are_filled_gate_by_gate() -> None:
     tensors = state_of("recurrent: [50]").network_tensors()
     memory = tensors["lstm1.cell.weight_hh_l0"]
     for gate in range(4):
@@ -92,3 +92,35 @@ def test_recurrent_dropout_needs_a_memory() -> None:
         "regularization: {dropout: {rate: 0.1, kind: recurrent}}\n"
     )
     assert sentence.endswith("recurrent dropout is for recurrent layers, and reaches none here")
+
+
+def test_bias_initializers_fill_one_of_the_two_biases() -> None:
+    experiment = experiment_of(START % "recurrent: [3]" + "bias_initializer: ones\n")
+    state = State.fresh(
+        experiment.network(IMAGES),
+        experiment.optimizer,
+        seed=0,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    tensors = state.network_tensors()
+    assert torch.equal(tensors["lstm1.cell.bias_ih_l0"], torch.ones(12))
+    assert torch.equal(tensors["lstm1.cell.bias_hh_l0"], torch.zeros(12))
+
+
+@pytest.mark.parametrize(
+    ("settings", "dropout", "said"),
+    [
+        ("recurrent: [4], hidden: [5]", "{rate: 0.1, kind: recurrent, where: {top: 1}}", "reaches"),
+        ("recurrent: [4]", "{rate: 0.1, kind: recurrent, where: input}", "reaches none here"),
+        (
+            "recurrent: [4], hidden: [{units: 5, dropout: {rate: 0.1, kind: recurrent}}]",
+            "0.0",
+            "recurrent dropout is for recurrent layers, and this one is dense",
+        ),
+        ("recurrent: [4]", "{rate: 0.1, kind: spatial}", "spatial dropout is for convolution"),
+    ],
+)
+def test_dropout_that_no_layer_can_have(settings: str, dropout: str, said: str) -> None:
+    (sentence,) = refusal_of(START % settings + f"regularization: {{dropout: {dropout}}}\n")
+    assert said in sentence

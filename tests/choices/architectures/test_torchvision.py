@@ -91,3 +91,11 @@ def test_without_a_network_pretrained_says_what_to_do(monkeypatch: pytest.Monkey
     with pytest.raises(DataError, match="cannot be downloaded") as caught:
         fresh(SMALL % ", pretrained: true")
     assert "FILE.safetensors" in caught.value.remedy
+
+
+def test_first_biases_are_those_of_the_config() -> None:
+    text = "data: digits\narchitecture: {name: torchvision, model: squeezenet1_1, size: 32}\n"
+    network = experiment_of(text + "bias_initializer: ones\n").network(IMAGES)
+    bias = torch.empty(3)
+    network.initial["model.features.0.bias"](bias, torch.Generator())
+    assert torch.equal(bias, torch.ones(3))

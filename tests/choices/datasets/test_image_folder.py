@@ -169,6 +169,12 @@ def test_a_validation_folder_is_the_validation_split(name: str, tmp_path: Path) 
     assert (len(data.validation), len(data.train)) == (in_folder, len(source.train))
 
 
+def test_without_a_validation_split_its_folder_is_left_alone(tmp_path: Path) -> None:
+    write_images(tmp_path / "train")
+    write_images(tmp_path / "val")
+    assert prepare(dataset(tmp_path, size=4, validation=None)).validation is None
+
+
 def test_two_validation_folders_are_one_too_many(tmp_path: Path) -> None:
     for name in ("train", "val", "valid"):
         write_images(tmp_path / name)

@@ -78,4 +78,4 @@ def test_biases_can_begin_so(initializer: Initializer) -> None:
 
 def test_limits_the_wrong_way_round_are_refused() -> None:
     (sentence,) = refusal_of(f"{DIGITS}initializer: {{name: random_uniform, minval: 1}}\n")
-    assert "minval, 1, is more than maxval, 0.05" in sentence
+    assert "minval, 1, is not less than maxval, 0.05" in sentence

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dnnlab.choices.schedules import Span
 from dnnlab.choices.schedules.cycles import Cosine, OneCycle
@@ -103,3 +104,8 @@ def test_cosine_begins_anew_after_20_60_and_140_updates() -> None:
 def test_cycles_that_shrink_are_refused() -> None:
     (sentence,) = refusal_of(f"{DIGITS}schedule: {{name: cosine, multiplier: 0}}\n")
     assert "schedule.multiplier: 0 is not at least 1" in sentence
+
+
+def test_a_multiplier_is_of_cycles() -> None:
+    with pytest.raises(ValidationError, match="multiplier is of cycles"):
+        Cosine(multiplier=3)

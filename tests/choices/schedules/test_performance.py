@@ -70,3 +70,13 @@ def test_torchs_threshold_is_a_share_of_the_best_and_ours_an_amount() -> None:
 
 def test_performance_itself_leaves_the_rate_alone() -> None:
     assert [Performance().lr_factor(t, Span(9, 3)) for t in range(9)] == [1.0] * 9
+
+
+def test_better_by_exactly_min_delta_is_not_better() -> None:
+    """Keras's `monitor_op(current, best)` is current < best - min_delta, too."""
+    schedule = Performance(patience=Duration(epochs=9), min_delta=0.25)
+    best = schedule.observe(Plateau(), 1.0, step=1, per_epoch=1)
+    same = schedule.observe(best, 0.75, step=2, per_epoch=1)
+    assert (same.best, same.since) == (1.0, 1)
+    better = schedule.observe(best, 0.5, step=2, per_epoch=1)
+    assert (better.best, better.since) == (0.5, 2)
