@@ -64,6 +64,8 @@ def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
         if task not in metric.tasks:
             text = f"{metric.name} is for {metric.tasks[0]}, but data are for {task}"
             yield Finding(("metrics", index), text)
+        if any(metric.label == other.label for other in experiment.metrics[:index]):
+            yield Finding(("metrics", index), f"{metric.label} is named twice")
     if experiment.regularization.label_smoothing > 0 and task != "classification":
         text = f"is for classification, but data are for {task}"
         yield Finding(("regularization", "label_smoothing"), text)

@@ -285,7 +285,7 @@ def schedule_longer_than_the_training(experiment: Experiment) -> Iterator[Findin
     total = experiment.training.epochs
     for key, length in experiment.schedule.lengths():
         pairs = ((length.epochs, total.epochs), (length.updates, total.updates))
-        if any(part and whole and part >= whole for part, whole in pairs):
+        if any(part and whole and part > whole for part, whole in pairs):
             part = f"{length.epochs:g} epochs" if length.epochs else f"{length.updates} updates"
             yield Finding(
                 ("schedule", key),

@@ -46,6 +46,7 @@ def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected:
     [
         ("loss: mse", "3:7 loss: mse is for regression, but data are for classification"),
         ("metrics: [r2]", "3:11 metrics[0]: r2 is for regression, but data are for classification"),
+        ("metrics: [accuracy, accuracy]", "3:21 metrics[1]: accuracy is named twice"),
         ("training: {monitor: f1}", "3:21 training.monitor: f1 is not measured; this experiment "
          "measures accuracy, loss"),
         ("optimizer: {nesterov: true}", "3:23 optimizer.nesterov: needs a momentum above 0, such "

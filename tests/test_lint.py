@@ -172,11 +172,13 @@ CASES = {
         RNN.replace("[4]", "[4], hidden: [5]") + "activation: elu",
     ),
     "schedule_longer_than_the_training": (
-        (START + "schedule: piecewise_constant\ntraining: {epochs: 5}", "schedule.boundaries"),
+        (START + "schedule: piecewise_constant\ntraining: {epochs: 4}", "schedule.boundaries"),
         (
-            START + "schedule: {name: cosine, first_cycle: 9}\ntraining: {epochs: 9}",
+            START + "schedule: {name: cosine, first_cycle: 9}\ntraining: {epochs: 8}",
             "schedule.first_cycle",
         ),
+        (START + "schedule: {name: linear, over: 9}\ntraining: {epochs: 8}", "schedule.over"),
+        START + "schedule: {name: linear, over: 9}\ntraining: {epochs: 9}",
         (
             START + "schedule: {name: constant, warm_up: {updates: 50}}\n"
             "training: {epochs: {updates: 40}}",

@@ -141,6 +141,12 @@ class LinearDecay(Schedule):
     over: Epochs | None = None
     """How long it falls; null for the whole training."""
 
+    def lengths(self) -> Iterator[tuple[str, Duration]]:
+        """Yields how long it falls, if that is not the whole training."""
+        yield from super().lengths()
+        if self.over is not None:
+            yield "over", self.over
+
     def level(self, update: int, span: Span) -> float:
         """Returns the share of the highest rate."""
         over = span.total if self.over is None else self.over.in_updates(span.per_epoch)
