@@ -86,8 +86,14 @@ def details(spec: type[Spec]) -> Iterator[str]:
 
 
 def settings(spec: type[Spec]) -> list[Setting]:
-    """Returns the settings of a Spec, the word that names a choice left out."""
+    """Returns the settings of a Spec, the word that names a choice left out.
+
+    Its own come first, then those that others have too.
+    """
     meanings = spec.field_meanings()
+    ordered = sorted(
+        spec.model_fields.items(), key=lambda item: item[0] not in spec.__annotations__
+    )
     return [
         Setting(
             name=name,
@@ -95,7 +101,7 @@ def settings(spec: type[Spec]) -> list[Setting]:
             default=None if field.is_required() else _default(field.default),
             meaning=meanings.get(name, ""),
         )
-        for name, field in spec.model_fields.items()
+        for name, field in ordered
         if not (name == "name" and choice_name(spec))
     ]
 
@@ -195,7 +201,7 @@ def _words(annotation: Any) -> str:
     if annotation is type(None):
         return "null"
     if family := family_of(annotation):
-        return f"{family.family}: {' | '.join(family.members)}"
+        return f"a choice of {family.family}"
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         if annotation.__name__ == "Duration":
             return "epochs, or {updates: n}"

@@ -105,3 +105,8 @@ def test_the_reference_has_every_choice_and_setting() -> None:
     for spec in EVERYTHING:
         for setting in settings(spec):
             assert setting.meaning in text
+
+
+def test_a_choices_own_settings_come_before_those_of_its_family() -> None:
+    names = [setting.name for setting in settings(members("architecture")["mlp"])]
+    assert names == ["hidden", "use_bias", "output"]
