@@ -80,13 +80,20 @@ def differences(left: Path, right: Path) -> list[str]:
 
 @pytest.mark.parametrize("lines", VARIATIONS, ids=lambda lines: lines.replace("\n", "; ")[:60])
 def test_interrupted_anywhere_and_resumed(lines: str, tmp_path: Path) -> None:
+    """One run is stopped at every one of these moments: a bit lost at any of them shows at the end.
+
+    Only if it does, each stop is tried by itself, to name the one that loses it.
+    """
     whole = finish(begin(tmp_path, lines, "whole"))
-    last = end_of(whole).step
-    for step in STOPS:
-        if step >= last:
-            continue
-        path = stop_at(begin(tmp_path, lines, f"stopped-{step}"), step)
-        assert differences(whole, finish(resume(path))) == [], f"stopped at {step}"
+    first, *others = [step for step in STOPS if step < end_of(whole).step]
+    path = stop_at(begin(tmp_path, lines, "stopped"), first)
+    for step in others:
+        stop_at(resume(path), step)
+    if differences(whole, finish(resume(path))):
+        for step in (first, *others):
+            path = stop_at(begin(tmp_path, lines, f"stopped-{step}"), step)
+            assert differences(whole, finish(resume(path))) == [], f"stopped at {step}"
+        pytest.fail("stopped several times")
 
 
 @pytest.mark.parametrize("lines", VARIATIONS[::4], ids=lambda lines: lines.replace("\n", "; ")[:60])
