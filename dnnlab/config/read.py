@@ -6,9 +6,12 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from dnnlab.choices.architectures import DoesNotFit
+from dnnlab.choices.datasets import Signature
 from dnnlab.config.merge import over, overrides
 from dnnlab.config.wording import dotted, nearest, problems
 from dnnlab.config.yaml12 import MAX_BYTES, Document, parse
@@ -17,6 +20,9 @@ from dnnlab.errors import ConfigError, Problem
 from dnnlab.experiment import Experiment
 from dnnlab.lint import lint
 from dnnlab.spec import families_in
+
+if TYPE_CHECKING:
+    from dnnlab.kernels.network import Network
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,15 @@ class Config:
     def refusal(self, findings: Iterable[Finding]) -> ConfigError:
         """Returns the error that says these findings with their places."""
         return ConfigError(self.subject, [_placed(finding, self.document) for finding in findings])
+
+    def network(self, signature: Signature) -> Network:
+        """Builds the net for data of this shape. Raises ConfigError with the line of what does not
+        fit.
+        """
+        try:
+            return self.experiment.network(signature)
+        except DoesNotFit as error:
+            raise self.refusal([Finding(error.path, str(error))]) from None
 
     def warnings(self) -> list[Problem]:
         """Returns what the lint has to say, with the lines."""

@@ -41,7 +41,7 @@ def assemble(config: Config, data: Data | None = None, *, begin: bool = True) ->
     if found := contradictions_with_data(experiment, data.signature, len(data.train), held):
         raise config.refusal(found)
     plan = experiment.plan(len(data.train))
-    network = experiment.network(data.signature)
+    network = config.network(data.signature)
     training = experiment.training
     threads = pick_threads(training.threads, network, training.batch_size)
     machine = settle(device, threads)

@@ -76,7 +76,7 @@ def summarize(config: Config) -> Summary:
         signature = prepare_for(config.experiment).signature
         if found := conflicts_with_shape(config.experiment, signature):
             raise config.refusal(found)
-    network = config.experiment.network(signature)
+    network = config.network(signature)
     return Summary(
         layers=tuple(_rows(network, signature)),
         input_shape=signature.input_shape,

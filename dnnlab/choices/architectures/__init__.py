@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
 
 
+class DoesNotFit(ValueError):
+    """A net that cannot be built for the data, as only building it shows: where, and why."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class Architecture(Choice):
     """What every architecture can do. Abstract."""
 
@@ -59,7 +67,10 @@ class Architecture(Choice):
 
     @abstractmethod
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
-        """Returns the net, without memory: inputs (B, *input_shape), outputs (B, num_outputs)."""
+        """Returns the net, without memory: inputs (B, *input_shape), outputs (B, num_outputs).
+
+        Raises DoesNotFit.
+        """
 
 
 def images_needed(name: str, signature: Signature) -> Iterator[Conflict]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from dnnlab.choices.architectures import Architecture, images_needed
+from dnnlab.choices.architectures import Architecture, DoesNotFit, images_needed
 from dnnlab.choices.architectures.layers import Layer, LayerSettings
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
-from dnnlab.errors import ConfigError, DataError
+from dnnlab.errors import DataError
 from dnnlab.spec import Conflict, Count, InputPath
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Torchvision(Architecture):
     def build(self, signature: Signature, settings: LayerSettings) -> "Network":
         """Returns the net; torchvision's names stand below `model`.
 
-        Raises ConfigError if the images are too small for it.
+        Raises DoesNotFit if the images are too small for it.
         """
         import torch
         import torchvision.models
@@ -205,11 +205,10 @@ class Torchvision(Architecture):
             module(torch.empty((2, *signature.input_shape)))
         except (RuntimeError, ValueError) as error:
             shown = " x ".join(map(str, signature.input_shape[-2:]))
-            raise ConfigError(
-                "architecture.model",
-                message=f"architecture.model: {shown} images do not go through {self.model}: "
-                f"{str(error).splitlines()[0]}",
-                remedy="architecture.size: 64, or larger, resizes them before the net",
+            raise DoesNotFit(
+                ("architecture", "model"),
+                f"{shown} images do not go through {self.model} ({str(error).splitlines()[0]}); "
+                "architecture.size: 64, or larger, resizes them before the net",
             ) from error
         finally:
             for hook in hooks:

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from dnnlab.choices.architectures.torchvision import Model
 from dnnlab.choices.datasets import Signature
 from dnnlab.errors import ConfigError, DataError
+from dnnlab.methods.summary import summarize
 from dnnlab.training.state import State
-from tests.support import experiment_of, refusal_of
+from tests.support import config_file, experiment_of, refusal_of
 
 SMALL = "data: digits\narchitecture: {name: torchvision, model: shufflenet_v2_x0_5%s}\n"
 IMAGES = Signature((8, 8), 10, "classification")
@@ -34,11 +35,14 @@ def test_every_model_takes_grey_images_and_has_a_beginning(model: str) -> None:
     assert not any("num_batches" in name for name, _ in network.module.named_buffers())
 
 
-def test_images_that_are_too_small_are_refused_with_a_remedy() -> None:
+def test_images_that_are_too_small_are_refused_with_line_and_remedy(tmp_path: Path) -> None:
     text = "data: digits\narchitecture: {name: torchvision, model: vgg11}\n"
-    with pytest.raises(ConfigError, match="8 x 8 images do not go through vgg11") as caught:
-        experiment_of(text).network(IMAGES)
-    assert "architecture.size" in caught.value.remedy
+    with pytest.raises(ConfigError) as caught:
+        summarize(config_file(tmp_path, text))
+    (problem,) = caught.value.problems
+    assert problem.place == "2:42"
+    assert "architecture.model: 8 x 8 images do not go through vgg11" in problem.message
+    assert "architecture.size: 64" in problem.message
 
 
 def test_settings_without_effect_are_refused() -> None:
