@@ -46,6 +46,10 @@ def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected:
     [
         ("loss: mse", "3:7 loss: mse is for regression, but data are for classification"),
         ("metrics: [r2]", "3:11 metrics[0]: r2 is for regression, but data are for classification"),
+        ("data: {name: digits, classes: [1, 12]}",
+         "3:31 data.classes: no class is called '12'"),
+        ("data: {name: digits, positive: cat}",
+         "3:32 data.positive: no class is called 'cat'"),
         ("metrics: [accuracy, accuracy]", "3:21 metrics[1]: accuracy is named twice"),
         ("training: {monitor: f1}", "3:21 training.monitor: f1 is not measured; this experiment "
          "measures accuracy, loss"),
@@ -54,4 +58,6 @@ def test_what_the_size_of_the_data_excludes(text: str, num_train: int, expected:
     ],
 )  # fmt: skip
 def test_what_settings_exclude_of_each_other(more: str, expected: str) -> None:
-    assert refusal_of(START + more + "\n") == [expected]
+    start = START.replace("data: digits\n", "\n" if more.startswith("data") else "data: digits\n")
+    (sentence,) = refusal_of(start + more + "\n")
+    assert sentence.startswith(expected)

@@ -1,5 +1,6 @@
 """Real datasets that come with scikit-learn: small, and always at hand."""
 
+import string
 from typing import Any, Literal
 
 from dnnlab.choices.datasets.dataset import Dataset, Examples, Held, Holdout, Signature, Source
@@ -28,6 +29,10 @@ class Digits(Dataset):
         """Returns the shapes."""
         return Signature((8, 8), 10, "classification")
 
+    def known_class_names(self) -> tuple[str, ...]:
+        """Returns the digits."""
+        return tuple(string.digits)
+
     def read(self) -> Source:
         """Reads the bundled copy."""
         from sklearn.datasets import load_digits
@@ -35,7 +40,7 @@ class Digits(Dataset):
         data = load_digits()
         examples = Examples(data.images.astype("float32"), data.target.astype("int64"))
         train, test = self.test.divide(examples, "test")
-        return Source(train, test, class_names=tuple(str(digit) for digit in range(10)))
+        return Source(train, test, class_names=self.known_class_names())
 
 
 class Wine(Dataset):

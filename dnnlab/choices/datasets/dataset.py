@@ -212,6 +212,10 @@ class Dataset(Choice):
         chosen = 2 if self.positive is not None else len(self.classes or ())
         return replace(whole, num_outputs=chosen)
 
+    def known_class_names(self) -> tuple[str, ...]:
+        """Returns the names of all classes if they are known without reading; else nothing."""
+        return ()
+
     def relabelling(self, names: tuple[str, ...]) -> Relabelling | None:
         """Returns what becomes of the classes of these names; None if all stay as they are.
 
@@ -232,6 +236,7 @@ class Dataset(Choice):
     def conflicts(self) -> Iterator[Conflict]:
         """Yields what cannot be, whatever the data are."""
         if self.task_of_data == "classification":
+            yield from self._unknown_classes()
             return
         text = f"is for classification, but data are for {self.task_of_data}"
         for name in type(self).model_fields:
@@ -240,6 +245,15 @@ class Dataset(Choice):
                 yield ("data", name), text
             if isinstance(value, Holdout) and value.stratified:
                 yield ("data", name, "stratified"), text
+
+    def _unknown_classes(self) -> Iterator[Conflict]:
+        names = self.known_class_names()
+        positive = () if self.positive is None else (self.positive,)
+        for setting, words in (("classes", self.classes or ()), ("positive", positive)):
+            try:
+                numbers_of(words if names else (), names, f"data.{setting}")
+            except DataError as error:
+                yield ("data", setting), error.message.removeprefix(f"data.{setting}: ")
 
     def conflicts_with(self, signature: Signature) -> Iterator[Conflict]:
         """Yields what cannot be for data of this shape."""

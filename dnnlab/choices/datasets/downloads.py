@@ -47,6 +47,10 @@ class Downloadable(Dataset):
     def all_class_names(self) -> tuple[str, ...]:
         """Returns the name of every class, in the order of their numbers in the files."""
 
+    def known_class_names(self) -> tuple[str, ...]:
+        """Returns the same: they do not depend on the files."""
+        return self.all_class_names()
+
     @abstractmethod
     def usual_places(self) -> list[Path]:
         """Returns the folders where people have the files, in the order of looking."""
