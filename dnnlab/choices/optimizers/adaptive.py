@@ -12,19 +12,14 @@ if TYPE_CHECKING:
     from dnnlab.kernels.optimizers import Update
 
 
-def _memory(weights: "Tensor", *vectors: str) -> "dict[str, Tensor]":
-    """Returns zeroes under these names, and the product of all momenta so far: of none."""
-    import torch
-
-    slots = {name: torch.zeros_like(weights) for name in vectors}
-    return slots | {"momentum_product": torch.ones((), dtype=torch.float64)}
-
-
 class Moments(Optimizer):
     """A mean of gradients over a measure of their size, both fading. Abstract."""
 
     rescales: ClassVar[bool] = True
     usual_lr: ClassVar[float] = 1e-3
+    measure: ClassVar[str] = "square"
+    """What is kept of the gradients' size."""
+
     lr: Positive = 1e-3
     """Learning rate; under a schedule, its highest value."""
     beta1: Decay = 0.9
@@ -36,6 +31,16 @@ class Moments(Optimizer):
     def own_momentum(self) -> float | None:
         """The momentum that a schedule may cycle, or None where there is none."""
         return self.beta1 or None
+
+    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
+        """Returns what the optimizer remembers, as it is before the first update.
+
+        Of all momenta so far it is the product: of none, 1.
+        """
+        import torch
+
+        slots = {name: torch.zeros_like(weights) for name in ("mean", self.measure)}
+        return slots | {"momentum_product": torch.ones((), dtype=torch.float64)}
 
 
 class Adam(Moments):
@@ -57,10 +62,6 @@ class Adam(Moments):
     eps: Positive = 1e-7
     """Added to the root of the mean of squares, before the correction for the start."""
 
-    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
-        """Returns what the optimizer remembers, as it is before the first update."""
-        return _memory(weights, "mean", "square")
-
     def build(self) -> "Update":
         """Returns the function that applies one update."""
         from dnnlab.kernels.optimizers import adam_
@@ -79,12 +80,9 @@ class AdaMax(Moments):
     """
 
     name: Literal["adamax"] = "adamax"
+    measure: ClassVar[str] = "largest"
     eps: Positive = 1e-7
     """Added to the largest gradient."""
-
-    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
-        """Returns what the optimizer remembers, as it is before the first update."""
-        return _memory(weights, "mean", "largest")
 
     def build(self) -> "Update":
         """Returns the function that applies one update."""
@@ -110,10 +108,6 @@ class Nadam(Moments):
     """Added to the root, after the correction for the start."""
     momentum_decay: Positive = 0.004
     """How fast the momentum warms up; 0.004 is the paper's, 1 reaches beta1 within 100 updates."""
-
-    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
-        """Returns what the optimizer remembers, as it is before the first update."""
-        return _memory(weights, "mean", "square")
 
     def build(self) -> "Update":
         """Returns the function that applies one update."""
@@ -143,10 +137,6 @@ class AdamW(Moments):
     def decay(self) -> float:
         """Decoupled weight decay: before each update, kernels shrink by lr times this."""
         return self.weight_decay
-
-    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
-        """Returns what the optimizer remembers, as it is before the first update."""
-        return _memory(weights, "mean", "square")
 
     def build(self) -> "Update":
         """Returns the function that applies one update."""
@@ -180,10 +170,6 @@ class RAdam(Moments):
     def decay(self) -> float:
         """Decoupled weight decay: before each update, kernels shrink by lr times this."""
         return self.weight_decay
-
-    def slots(self, weights: "Tensor") -> "dict[str, Tensor]":
-        """Returns what the optimizer remembers, as it is before the first update."""
-        return _memory(weights, "mean", "square")
 
     def build(self) -> "Update":
         """Returns the function that applies one update."""
