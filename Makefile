@@ -11,13 +11,13 @@ run: $(INSTALLED)  ## train the bundled digits
 	@echo "(the command dnnlab is in .venv/bin; to have it in this shell: . .venv/bin/activate)"
 
 test: $(INSTALLED)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(INSTALLED)  ## format, lint, types and tests: what has to hold before a change is done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 fix: $(INSTALLED)  ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .

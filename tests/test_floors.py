@@ -12,7 +12,7 @@ import dnnlab
 
 ROOT = Path(dnnlab.__file__).parent
 FLOORS = (
-    {"errors", "spec", "randomness", "kernels"},
+    {"errors", "spec", "randomness", "disk", "kernels"},
     {"choices"},
     {"experiment", "contradictions", "plan", "lint", "config"},
     {"training"},

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import torch
 
+from dnnlab import disk
 from dnnlab.choices.schedules import Plateau
 from dnnlab.config.read import read
-from dnnlab.methods.train import Interrupted, Training, resume, start
-from dnnlab.runs import checkpoints, disk
+from dnnlab.methods.resume import resume
+from dnnlab.methods.train import Interrupted, Training, start
+from dnnlab.runs import checkpoints
 from dnnlab.runs.records import effective, read_json, read_rows
 from dnnlab.training.state import State, Tally
 from tests.support import same_tensors

@@ -43,8 +43,8 @@ def init(
 
     from dnnlab.config.schema import FILE_NAME, json_schema
     from dnnlab.config.starters import Kind, starter
+    from dnnlab.disk import explained, write_new
     from dnnlab.errors import ConfigError
-    from dnnlab.runs.disk import explained, write_new
 
     if kind not in get_args(Kind):
         known = " or ".join(get_args(Kind))
@@ -173,7 +173,7 @@ def schema(out: SchemaOut = None, json: Json = False) -> None:
     dnnlab schema --out dnnlab.schema.json
     """
     from dnnlab.config.schema import json_schema
-    from dnnlab.runs.disk import explained, replace
+    from dnnlab.disk import explained, replace
 
     text = json_text.dumps(json_schema(), indent=1) + "\n"
     if out is None:

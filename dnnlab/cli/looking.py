@@ -178,7 +178,7 @@ def _check_out(out: Path, *, json: bool) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    from dnnlab.runs.disk import explained, replace
+    from dnnlab.disk import explained, replace
 
     with explained(path):
         replace(path, content)

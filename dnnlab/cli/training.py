@@ -88,7 +88,7 @@ def resume(
     \b
     dnnlab resume @last
     """
-    from dnnlab.methods.train import resume as reopen
+    from dnnlab.methods.resume import resume as reopen
     from dnnlab.report.screen import note, say
     from dnnlab.runs.names import find
 

@@ -14,9 +14,9 @@ from typing import Literal
 
 import torch
 
+from dnnlab import disk
 from dnnlab.choices import members
 from dnnlab.choices.datasets.downloads import Downloadable
-from dnnlab.runs import disk
 from dnnlab.training.machine import usable_cores
 
 

@@ -11,7 +11,8 @@ from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import read
 from dnnlab.errors import ConfigError, MachineError, RunError
 from dnnlab.experiment import Experiment
-from dnnlab.methods.train import damage, kept_network
+from dnnlab.methods.resume import damage
+from dnnlab.methods.train import kept_network
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import check_run
 from dnnlab.runs.records import read_json

@@ -23,8 +23,8 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from dnnlab import disk
 from dnnlab.errors import RunError
-from dnnlab.runs import disk
 from dnnlab.runs.records import parse_json, read_json, to_json
 from dnnlab.training.state import State
 

@@ -23,8 +23,9 @@ from typing import Any, Literal
 
 import filelock
 
+from dnnlab import disk
 from dnnlab.errors import RunError
-from dnnlab.runs import checkpoints, disk
+from dnnlab.runs import checkpoints
 from dnnlab.runs.names import as_name, taken
 from dnnlab.runs.records import effective, read_json, read_rows, row_of, to_json
 from dnnlab.training.loop import Record

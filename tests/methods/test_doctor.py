@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dnnlab import disk
 from dnnlab.choices.datasets.downloads import Downloadable
 from dnnlab.choices.datasets.images import FashionMnist
 from dnnlab.methods.doctor import Check, examine
-from dnnlab.runs import disk
 from tests.formats import write_idx
 
 

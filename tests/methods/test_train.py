@@ -11,7 +11,8 @@ import torch
 from dnnlab.config.read import read
 from dnnlab.errors import ConfigError, DataError, DivergedError, MachineError, RunError
 from dnnlab.methods import train
-from dnnlab.methods.train import Interrupted, resume, start
+from dnnlab.methods.resume import resume
+from dnnlab.methods.train import Interrupted, start
 from dnnlab.runs import checkpoints
 from dnnlab.runs.records import read_json, read_rows
 from dnnlab.training.evaluation import evaluate

@@ -9,8 +9,9 @@ import pytest
 import safetensors.torch
 import torch
 
+from dnnlab import disk
 from dnnlab.errors import RunError
-from dnnlab.runs import checkpoints, disk
+from dnnlab.runs import checkpoints
 from dnnlab.training.state import Best, State
 from tests.support import same_tensors, session_of
 

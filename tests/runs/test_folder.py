@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dnnlab import disk
 from dnnlab.errors import MachineError, RunError
-from dnnlab.runs import disk
 from dnnlab.runs.folder import Origin, RunFolder, check_run
 from dnnlab.training.loop import Record
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dnnlab import disk
 from dnnlab.errors import MachineError, RunError
-from dnnlab.runs import disk
 
 
 def test_a_new_file_is_new(tmp_path: Path) -> None:
