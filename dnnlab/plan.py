@@ -18,15 +18,12 @@ class Plan:
     batch_size: int
     updates_per_epoch: int
     total_updates: int
+    span: Span
+    """What the schedule is stretched over."""
     evaluate_every: int
     checkpoint_every: int
     patience: int | None
     """Updates without a new best after which early stopping ends the training."""
-
-    @property
-    def span(self) -> Span:
-        """The length of the training, as a schedule wants to know it."""
-        return Span(self.total_updates, self.updates_per_epoch)
 
     def batch(self, update: int) -> tuple[int, int, int]:
         """Returns (epoch, start, stop): which part of which epoch's order an update takes."""
@@ -41,6 +38,13 @@ class Plan:
     def saves_at(self, step: int) -> bool:
         """Whether a checkpoint is due after `step` updates."""
         return step == self.total_updates or (step > 0 and step % self.checkpoint_every == 0)
+
+    def last_saves(self, step: int) -> tuple[int, int]:
+        """Returns the last two steps, up to this one, after which a checkpoint was due, the newer
+        one first; 0, the beginning, where there were none.
+        """
+        last = step - step % self.checkpoint_every
+        return last, max(0, last - self.checkpoint_every)
 
     def next_boundary(self, step: int) -> int:
         """Returns the first boundary after `step`."""

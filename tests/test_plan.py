@@ -3,12 +3,25 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnnlab.choices.schedules import Span
 from dnnlab.plan import Plan
 
 
 def plan(num_train: int = 10, batch_size: int = 4, total: int = 9, every: int = 2) -> Plan:
     per_epoch = -(-num_train // batch_size)
-    return Plan(num_train, batch_size, per_epoch, total, every, 3, None)
+    return Plan(num_train, batch_size, per_epoch, total, Span(total, per_epoch), every, 3, None)
+
+
+def test_the_last_two_checkpoints_that_were_due() -> None:
+    found = plan(total=9, every=2)  # of which one is written every 3 updates
+    assert [found.last_saves(step) for step in (0, 2, 3, 5, 6, 8)] == [
+        (0, 0),
+        (0, 0),
+        (3, 0),
+        (3, 0),
+        (6, 3),
+        (6, 3),
+    ]
 
 
 def test_which_rows_an_update_takes() -> None:

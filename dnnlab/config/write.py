@@ -26,7 +26,7 @@ _Dumper.add_representer(str, _text)
 def to_yaml(experiment: Experiment) -> str:
     """Writes every setting, defaults included; left out is only what is null unless set."""
     return yaml.dump(
-        _settings(experiment),
+        settings(experiment),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -35,8 +35,10 @@ def to_yaml(experiment: Experiment) -> str:
     )
 
 
-def _settings(spec: Spec) -> dict[str, Any]:
-    """Returns a Spec as plain data, the name of a choice first."""
+def settings(spec: Spec) -> dict[str, Any]:
+    """Returns a Spec as plain data, the name of a choice first; left out is what is null unless
+    set.
+    """
     fields = sorted(type(spec).model_fields.items(), key=lambda item: item[0] != "name")
     values = ((name, getattr(spec, name), field) for name, field in fields)
     return {
@@ -48,5 +50,5 @@ def _settings(spec: Spec) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
-        return _settings(value)
+        return settings(value)
     return [_plain(each) for each in value] if isinstance(value, tuple) else value

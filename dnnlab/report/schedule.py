@@ -45,7 +45,7 @@ def of_experiment(experiment: Experiment) -> Iterator[str]:
 
 def _pictures(
     schedule: Schedule,
-    span: Span,
+    training: Span,
     names: tuple[str, str],
     unit: str,
     *,
@@ -53,18 +53,19 @@ def _pictures(
     momentum: float | None,
 ) -> Iterator[str]:
     """Yields the curve of the rate and, where there is a momentum, that of the momentum."""
+    span = schedule.span(training)
 
     def momentum_at(update: int) -> float:
         moved = schedule.momentum(update, span)
         return (momentum or 0.0) if moved is None else moved
 
     rate_name, momentum_name = names
-    yield from _picture(rate_name, span, unit, lambda t: lr * schedule.lr_factor(t, span))
+    yield from _picture(rate_name, training, unit, lambda t: lr * schedule.lr_factor(t, span))
     if schedule.looks_back:
         yield f"({schedule.name} lowers it when the validation metric stops improving: not drawn)"
     if schedule.moves_momentum or momentum is not None:
         yield ""
-        yield from _picture(momentum_name, span, unit, momentum_at)
+        yield from _picture(momentum_name, training, unit, momentum_at)
 
 
 def _picture(name: str, span: Span, unit: str, value: Callable[[int], float]) -> Iterator[str]:

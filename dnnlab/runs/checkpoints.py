@@ -13,6 +13,7 @@ Each is whole in itself: nothing points from one to another, and no file says wh
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -31,18 +32,43 @@ from dnnlab.training.state import State
 SCHEMA = 1
 TENSOR_FILES = ("network", "optimizer", "best")
 STEP = re.compile(r"step-(\d{9,})")
-TEMPORARY = re.compile(r"\.step-\d{9,}\.\d+\.tmp")
+DEBRIS = re.compile(r"\.step-\d{9,}\.\d+\.(tmp|old)")
 KEPT = 2
 """How many of the newest checkpoints stay; that of the best step stays too."""
+OVERHEAD = 2**16
+"""Bytes of a checkpoint that are no tensors, at most."""
+HEADER = 512
+"""Bytes that a file spends on a tensor's name and shape, at most."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """The verified content of a checkpoint."""
 
+    folder: Path
     step: int
     tensors: dict[str, dict[str, Tensor]]
     state: dict[str, Any]
+
+    def fill(self, state: State) -> None:
+        """Gives a state what was saved. Raises RunError if it is not of this net, or malformed."""
+        try:
+            state.load(self.tensors, self.state["state"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise self._malformed(error) from error
+        if state.step != self.step:
+            raise RunError(f"{self.folder} holds the state of update {state.step}")
+
+    def seconds(self) -> dict[str, float]:
+        """Returns the seconds by phase that the run had taken. Raises RunError."""
+        try:
+            spent = self.state["seconds"]
+            return {phase: float(spent[phase]) for phase in ("total", "training", "evaluation")}
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from error
+
+    def _malformed(self, error: Exception) -> RunError:
+        return RunError(f"{self.folder / 'state.json'} is not as dnnlab wrote it: {error!r}")
 
 
 def folder_of(checkpoints: Path, step: int) -> Path:
@@ -54,7 +80,11 @@ def steps(checkpoints: Path) -> list[int]:
     """Returns the steps of which there is a checkpoint, whole or not, the oldest first."""
     if not checkpoints.is_dir():
         return []
-    found = (STEP.fullmatch(path.name) for path in checkpoints.iterdir())
+    found = (
+        STEP.fullmatch(entry.name)
+        for entry in os.scandir(checkpoints)
+        if entry.is_dir(follow_symlinks=False)
+    )
     return sorted(int(match[1]) for match in found if match)
 
 
@@ -66,8 +96,6 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
     final = folder_of(checkpoints, state.step)
     if final.exists():
         return
-    temporary = checkpoints / f".{final.name}.{os.getpid()}.tmp"
-    disk.remove_folder(temporary)
     files = {
         f"{group}.safetensors": safetensors.torch.save(
             {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
@@ -80,16 +108,39 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in files.items()
     }
-    try:
-        disk.make_folder(temporary)
-        for name, content in files.items():
-            disk.write_new(temporary / name, content)
-        whole = to_json({"schema": SCHEMA, "files": manifest}, indent=1).encode()
-        disk.write_new(temporary / "manifest.json", whole)
-        disk.rename_folder(temporary, final)
-    except BaseException:
-        disk.remove_folder(temporary)
-        raise
+    files["manifest.json"] = to_json({"schema": SCHEMA, "files": manifest}, indent=1).encode()
+    temporary = checkpoints / f".{final.name}.{os.getpid()}.tmp"
+    disk.remove_folder(temporary)
+    with disk.explained(final, size=sum(map(len, files.values()))):
+        try:
+            disk.make_temporary(temporary)
+            for name, content in files.items():
+                disk.write_new(temporary / name, content)
+            disk.rename_folder(temporary, final)
+        except BaseException:
+            disk.remove_folder(temporary)
+            disk.remove_folder(final)  # visible, but nobody knows whether it is durable
+            raise
+
+
+def room_for(state: State) -> int:
+    """Returns how many bytes the checkpoints of a run take at most, the one being written too."""
+    network, optimizer = _sizes(state)
+    return (KEPT + 2) * (2 * network + optimizer + OVERHEAD)
+
+
+def largest_file(state: State) -> int:
+    """Returns how many bytes a file of a checkpoint of this state has at most."""
+    return max(_sizes(state)) + OVERHEAD
+
+
+def _sizes(state: State) -> tuple[int, int]:
+    """Returns the bytes of network and optimizer, with what is said of each tensor."""
+    groups = (state.network_tensors(), state.slot_tensors())
+    network, optimizer = (
+        sum(tensor.nbytes + HEADER for tensor in tensors.values()) for tensors in groups
+    )
+    return network, optimizer
 
 
 def set_aside(checkpoints: Path, step: int) -> None:
@@ -101,22 +152,32 @@ def set_aside(checkpoints: Path, step: int) -> None:
     disk.rename_folder(folder, aside)
 
 
-def prune(checkpoints: Path, best_step: int | None) -> None:
-    """Removes all but the newest checkpoints and the one saved at the best step."""
+def prune(checkpoints: Path, *stay: int | None) -> None:
+    """Removes all but the newest checkpoints and those saved at steps that are to stay."""
     for step in steps(checkpoints)[:-KEPT]:
-        if step != best_step:
-            disk.remove_folder(folder_of(checkpoints, step))
+        if step not in stay:
+            disk.discard_folder(folder_of(checkpoints, step))
+
+
+def discard_after(checkpoints: Path, step: int) -> None:
+    """Removes the checkpoints of later steps, to which the training will come another way."""
+    for later in steps(checkpoints):
+        if later > step:
+            disk.discard_folder(folder_of(checkpoints, later))
 
 
 def remove_debris(checkpoints: Path) -> None:
     """Removes what a killed writer left. Only whoever holds the run's lock may."""
     for path in checkpoints.iterdir():
-        if TEMPORARY.fullmatch(path.name):
+        if DEBRIS.fullmatch(path.name):
             disk.remove_folder(path)
 
 
-def load(checkpoints: Path, step: int) -> Checkpoint:
-    """Reads a checkpoint and verifies every byte. Raises RunError saying what is wrong with it."""
+def load(checkpoints: Path, step: int, most: int | None = None) -> Checkpoint:
+    """Reads a checkpoint and verifies every byte. Raises RunError saying what is wrong with it.
+
+    A file of more than `most` bytes is refused unread.
+    """
     folder = folder_of(checkpoints, step)
     manifest = read_json(folder / "manifest.json")
     if manifest.get("schema") != SCHEMA:
@@ -130,7 +191,7 @@ def load(checkpoints: Path, step: int) -> Checkpoint:
         raise RunError(f"{folder / 'manifest.json'} lists no checkpoint")
     if strangers := set(files) - allowed:
         raise RunError(f"{folder / 'manifest.json'} names {sorted(strangers)[0]!r}")
-    contents = {name: _verified(folder / name, entry) for name, entry in files.items()}
+    contents = {name: _verified(folder / name, entry, most) for name, entry in files.items()}
     tensors = {}
     for group in TENSOR_FILES:
         name = f"{group}.safetensors"
@@ -139,38 +200,48 @@ def load(checkpoints: Path, step: int) -> Checkpoint:
                 tensors[group] = safetensors.torch.load(contents[name])
             except SafetensorError as error:
                 raise RunError(f"{folder / name} holds no tensors: {error}") from error
-    return Checkpoint(step, tensors, parse_json(contents["state.json"], folder / "state.json"))
+    return Checkpoint(
+        folder, step, tensors, parse_json(contents["state.json"], folder / "state.json")
+    )
 
 
-def load_newest(checkpoints: Path) -> tuple[Checkpoint | None, dict[int, str]]:
+def load_newest(
+    checkpoints: Path, most: int | None = None, until: int | None = None
+) -> tuple[Checkpoint | None, dict[int, str]]:
     """Returns the newest checkpoint that is whole, and by step what was wrong with those after it.
 
-    None if no checkpoint was ever saved. Raises RunError if there are some and all are damaged.
+    Those of steps after `until` are not looked at. None if no checkpoint was ever saved. A writer may save and remove others meanwhile. Raises
+    RunError if there are some and all are damaged.
     """
     damaged: dict[int, str] = {}
-    known = steps(checkpoints)
-    for step in reversed(known):
+    last = math.inf if until is None else until
+    while unread := [step for step in steps(checkpoints) if step not in damaged and step <= last]:
+        step = unread[-1]
         try:
-            return load(checkpoints, step), damaged
+            return load(checkpoints, step, most), damaged
         except RunError as error:
-            damaged[step] = error.message
-    if known:
+            if folder_of(checkpoints, step).is_dir():
+                damaged[step] = error.message
+    if damaged:
         reasons = "; ".join(damaged.values())
         raise RunError(
-            f"all {len(known)} checkpoints in {checkpoints} are damaged: {reasons}",
+            f"all {len(damaged)} checkpoints in {checkpoints} are damaged: {reasons}",
             remedy="restore the folder from a copy, or train anew under another name",
         )
     return None, damaged
 
 
-def _verified(path: Path, entry: Any) -> bytes:
+def _verified(path: Path, entry: Any, most: int | None) -> bytes:
+    size = entry.get("size") if isinstance(entry, dict) else None
     try:
+        found = path.stat().st_size
+        if found != size:
+            raise RunError(f"{path} has {found} bytes, its manifest says {size}")
+        if most is not None and found > most:
+            raise RunError(f"{path} has {found} bytes; a state of this net takes {most} at most")
         content = path.read_bytes()
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    if not isinstance(entry, dict) or len(content) != entry.get("size"):
-        size = entry.get("size") if isinstance(entry, dict) else None
-        raise RunError(f"{path} has {len(content)} bytes, its manifest says {size}")
     digest = hashlib.sha256(content).hexdigest()
     if digest != entry.get("sha256"):
         raise RunError(f"{path} has changed: its SHA-256 begins {digest[:12]}")

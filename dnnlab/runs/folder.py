@@ -1,12 +1,14 @@
 """The run folder: it explains itself, and holds what is needed to go on.
 
 run.json            written once: schema, id, created, command, config hash, git, seed, parent
-config.yaml         complete; config.source.yaml: the user's own bytes
+config.yaml         complete, for people; config.source.yaml: the user's own bytes
+settings.json       the same settings for comparison: who changes config.yaml is told what differs
 environment.json    versions, device, threads, flags
 data.json           fingerprint, sizes, class names, scaling
 metrics.jsonl       one row a record; events.jsonl: one row an event
 status.json         running | finished | interrupted | failed | diverged, and the step
 result.json         at the end
+lock                held by whoever writes the run; in it pid, host and time
 checkpoints/        see checkpoints.py
 """
 
@@ -14,24 +16,40 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+import time
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-
-import filelock
+from typing import TYPE_CHECKING, Any, Literal
 
 from dnnlab import disk
-from dnnlab.errors import RunError
-from dnnlab.runs import checkpoints
+from dnnlab.errors import DnnlabError, MachineError, RunError
+from dnnlab.runs import checkpoints, lock
 from dnnlab.runs.names import as_name, taken
-from dnnlab.runs.records import effective, read_json, read_rows, row_of, to_json
+from dnnlab.runs.records import (
+    beginnings,
+    json_bytes,
+    measurements,
+    read_json,
+    row_of,
+    scan_rows,
+    to_json,
+)
 from dnnlab.training.loop import Record
 from dnnlab.training.state import State
 
+if TYPE_CHECKING:
+    import filelock
+
 SCHEMA = 1
+HEARTBEAT = 10.0
+"""Seconds after which status.json says anew how far a run has come."""
+DEBRIS = re.compile(r"\.[a-z.]+\.\d+\.tmp")
 Status = Literal["running", "finished", "interrupted", "failed", "diverged"]
 
 
@@ -41,6 +59,7 @@ class Origin:
 
     config: str
     source: bytes
+    settings: dict[str, Any]
     config_hash: str
     seed: int
     command: list[str]
@@ -51,11 +70,14 @@ class Origin:
 class RunFolder:
     """A run that this process writes, and nobody else: it holds the folder's lock."""
 
-    def __init__(self, path: Path, lock: filelock.BaseFileLock) -> None:
+    def __init__(self, path: Path, held: filelock.BaseFileLock) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.segment = 0
-        self._lock = lock
+        self.saved_step: int | None = None
+        """The step of the newest checkpoint, as far as this process knows."""
+        self._lock = held
+        self._beaten = time.monotonic()
         self._metrics = disk.Log(path / "metrics.jsonl")
         self._events = disk.Log(path / "events.jsonl")
 
@@ -65,8 +87,8 @@ class RunFolder:
 
         Raises RunError if a run of that name exists or the folder cannot be written.
         """
-        with disk.explained(runs, remedy="--runs DIR names another folder"):
-            runs.mkdir(parents=True, exist_ok=True)
+        with disk.explained(runs, remedy=OTHER_FOLDER):
+            disk.make_folders(runs)
             path = _claim(runs, name, as_name(stem))
             try:
                 return cls._filled(path, origin)
@@ -76,49 +98,78 @@ class RunFolder:
 
     @classmethod
     def _filled(cls, path: Path, origin: Origin) -> RunFolder:
-        run = cls(path, _lock(path))
-        disk.make_folder(run.checkpoints)
-        environment, data = to_json(origin.environment, indent=1), to_json(origin.data, indent=1)
-        disk.write_new(path / "environment.json", environment.encode())
-        disk.write_new(path / "data.json", data.encode())
-        disk.write_new(path / "config.yaml", origin.config.encode())
-        disk.write_new(path / "config.source.yaml", origin.source)
-        about = {
-            "schema": SCHEMA,
-            "id": uuid.uuid4().hex,
-            "created": _now(),
-            "command": origin.command,
-            "config_hash": origin.config_hash,
-            "git": _git(),
-            "seed": origin.seed,
-            "parent": None,
-        }
-        # Last: a folder without run.json is no run, whatever killed us before.
-        disk.write_new(path / "run.json", to_json(about, indent=1).encode())
-        disk.sync_folder(path)
-        run.event("started", step=0)
+        run = cls._locked(path)
+        try:
+            disk.make_temporary(run.checkpoints)
+            disk.write_new(path / "environment.json", json_bytes(origin.environment))
+            disk.write_new(path / "data.json", json_bytes(origin.data))
+            disk.write_new(path / "config.yaml", origin.config.encode("utf-8", "backslashreplace"))
+            disk.write_new(path / "config.source.yaml", origin.source)
+            disk.write_new(path / "settings.json", _settings(origin.settings))
+            disk.write_new(path / "status.json", json_bytes(_standing("running", 0)))
+            run.event("started", step=0)
+            # Everything else first: a folder without run.json is no run, whatever killed us before.
+            disk.sync_folder(path)
+            disk.write_new(path / "run.json", json_bytes(_about(origin)))
+            disk.sync_folder(path)
+        except BaseException:
+            run.close()
+            raise
         return run
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
-        """Opens a run to go on with it. Raises RunError if it is in use or of another schema."""
+        """Opens a run to go on with it, mending what a kill has left.
+
+        Raises RunError if it is in use, no whole run, or of another schema.
+        """
         check_run(path)
         with disk.explained(path):
-            run = cls(path, _lock(path))
-            begun = {"started", "resumed"}
-            events = read_rows(path / "events.jsonl")
-            run.segment = sum(row.get("event") in begun for row in events)
-            checkpoints.remove_debris(run.checkpoints)
+            run = cls._locked(path)
+            try:
+                for entry in path.iterdir():
+                    if DEBRIS.fullmatch(entry.name):
+                        disk.remove_file(entry)
+                checkpoints.remove_debris(run.checkpoints)
+                rows, _ = scan_rows(path / "metrics.jsonl")
+                events, _ = scan_rows(path / "events.jsonl")
+                run.segment = max(beginnings(events, rows), default=0)
+            except BaseException:
+                run.close()
+                raise
         return run
 
-    def load(self) -> tuple[checkpoints.Checkpoint | None, dict[int, str]]:
-        """Returns the newest whole checkpoint, if any, and why newer ones were set aside."""
-        newest, damaged = checkpoints.load_newest(self.checkpoints)
+    @classmethod
+    def _locked(cls, path: Path) -> RunFolder:
+        held = lock.take(path)
+        try:
+            return cls(path, held)
+        except BaseException:
+            held.release()
+            raise
+
+    def load(
+        self, most: int, until: int | None = None
+    ) -> tuple[checkpoints.Checkpoint | None, dict[int, str]]:
+        """Returns the newest whole checkpoint, if any, and why newer ones were set aside.
+
+        None of its files may have more than `most` bytes. Those of steps after `until` are not
+        looked at.
+        """
+        newest, damaged = checkpoints.load_newest(self.checkpoints, most, until)
         with disk.explained(self.path):
             for step, reason in damaged.items():
                 checkpoints.set_aside(self.checkpoints, step)
                 self.event("damaged", step=step, reason=reason)
+        self.saved_step = newest.step if newest else None
         return newest, damaged
+
+    def begin_segment(self, event: str, *, step: int, **details: Any) -> None:
+        """Says that the rows to come go on from `step`: what older ones say of later steps no
+        longer counts.
+        """
+        self.segment += 1
+        self.event(event, step=step, **details)
 
     def record(self, record: Record, seconds: float) -> None:
         """Writes a row of measurement; it is durable after the next save."""
@@ -126,46 +177,84 @@ class RunFolder:
             row = row_of(record, segment=self.segment, seconds=seconds)
             self._metrics.append(to_json(row))
 
-    def event(self, event: str, **details: Any) -> None:
-        """Writes that something happened; durable at once."""
-        row = {"v": 1, "time": _now(), "segment": self.segment, "event": event, **details}
+    def event(self, event: str, *, step: int, **details: Any) -> None:
+        """Writes that something happened at a step; durable at once."""
+        row = {"v": 1, "time": _now(), "segment": self.segment, "event": event, "step": step}
         with disk.explained(self.path):
-            self._events.append(to_json(row))
+            self._events.append(to_json({**row, **details}))
             self._events.sync()
 
-    def save(self, state: State, extra: dict[str, Any]) -> None:
-        """Commits a checkpoint, the records before it first, and removes old ones after it."""
+    def save(self, state: State, extra: dict[str, Any], stay: Iterable[int] = ()) -> None:
+        """Commits a checkpoint, the records before it first, and removes old ones after it.
+
+        Those of the steps `stay` are not among them.
+        """
         with disk.explained(self.path):
             self._metrics.sync()
             checkpoints.save(self.checkpoints, state, extra)
-            checkpoints.prune(self.checkpoints, state.best.step if state.best else None)
+            self.saved_step = state.step
+            checkpoints.prune(self.checkpoints, state.best.step if state.best else None, *stay)
 
     def status(self, status: Status, step: int) -> None:
         """Says how the run stands."""
-        value = {
-            "state": status,
-            "step": step,
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "updated": _now(),
-        }
-        with disk.explained(self.path):
-            disk.replace(self.path / "status.json", to_json(value, indent=1).encode())
+        self.write("status.json", _standing(status, step))
+        self._beaten = time.monotonic()
+
+    def beat(self, step: int) -> None:
+        """Says now and then how far a running run has come."""
+        if time.monotonic() - self._beaten > HEARTBEAT:
+            self.status("running", step)
+
+    def give_up(self, status: Status, step: int) -> None:
+        """Says how the run stands, if that can still be written: another error is on its way."""
+        with suppress(DnnlabError):
+            self.status(status, step)
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         """Writes a JSON file of the run, whole or not at all."""
         with disk.explained(self.path):
-            disk.replace(self.path / name, to_json(value, indent=1).encode())
+            disk.replace(self.path / name, json_bytes(value))
+
+    def change_config(self, config: str, settings: dict[str, Any]) -> None:
+        """Takes over changed settings. Killed in between, the next start finds them changed."""
+        with disk.explained(self.path):
+            disk.replace(self.path / "config.yaml", config.encode("utf-8", "backslashreplace"))
+            disk.replace(self.path / "settings.json", _settings(settings))
+
+    def set_result_aside(self) -> None:
+        """Keeps the result that a longer training is about to supersede under another name."""
+        with disk.explained(self.path):
+            result = self.path / "result.json"
+            disk.rename_file(result, self.path / f"result.segment-{self.segment}.json")
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns the records that count."""
-        return effective(read_rows(self.path / "metrics.jsonl"))
+        return measurements(self.path)
 
     def close(self) -> None:
-        """Lets go of the run."""
-        self._metrics.close()
-        self._events.close()
+        """Lets go of the run. What could not be made durable was not called saved either."""
+        for log in (self._metrics, self._events):
+            with suppress(OSError):
+                log.close()
         self._lock.release()
+
+
+OTHER_FOLDER = "--runs DIR names another folder"
+
+
+def check_runs_folder(runs: Path, needed: int) -> str | None:
+    """Raises RunError if runs cannot be written there, MachineError if `needed` bytes are not free.
+
+    Returns a warning if there is room, but little.
+    """
+    with disk.explained(runs, remedy=OTHER_FOLDER):
+        disk.check_writable(runs)
+        free = disk.free_bytes(runs)
+    taken_up = f"the checkpoints take up to {disk.in_mib(needed)}"
+    text = f"{taken_up}, {disk.in_mib(free)} are free in {runs}"
+    if free < needed:
+        raise MachineError(text, remedy=f"make room, or {OTHER_FOLDER}")
+    return text if free < 3 * needed else None
 
 
 def check_run(path: Path) -> dict[str, Any]:
@@ -173,13 +262,37 @@ def check_run(path: Path) -> dict[str, Any]:
     about = read_json(path / "run.json")
     if about.get("schema") != SCHEMA:
         raise RunError(
-            f"{path} has schema {about.get('schema')}; this dnnlab reads {SCHEMA}",
+            f"{path} has schema {about.get('schema')!r}; this dnnlab reads {SCHEMA}",
             remedy="use the dnnlab that wrote it",
         )
     for name in ("config.yaml", "data.json", "environment.json", "checkpoints"):
         if not (path / name).exists():
             raise RunError(f"{path} is no whole run: {name} is missing")
+        if (path / name).is_symlink():
+            raise RunError(f"{path / name} is a link; dnnlab follows none in a run")
     return about
+
+
+def _settings(settings: dict[str, Any]) -> bytes:
+    return json_bytes({"schema": SCHEMA, "settings": settings})
+
+
+def _standing(status: Status, step: int) -> dict[str, Any]:
+    who = {"pid": os.getpid(), "host": platform.node()}
+    return {"state": status, "step": step, **who, "updated": _now()}
+
+
+def _about(origin: Origin) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "id": uuid.uuid4().hex,
+        "created": _now(),
+        "command": origin.command,
+        "config_hash": origin.config_hash,
+        "git": _git(),
+        "seed": origin.seed,
+        "parent": None,
+    }
 
 
 def _claim(runs: Path, name: str | None, stem: str) -> Path:
@@ -200,27 +313,8 @@ def _claim(runs: Path, name: str | None, stem: str) -> Path:
         return runs / f"{stem}-{number:04d}"
 
 
-def _lock(path: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(path / "lock", timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise RunError(f"{path} is in use{_holder(path)}") from None
-    holder = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
-    disk.replace(path / "holder.json", to_json(holder).encode())
-    return lock
-
-
-def _holder(path: Path) -> str:
-    try:
-        holder = read_json(path / "holder.json")
-    except RunError:
-        return ""
-    return f" by pid {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
-
-
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _git() -> dict[str, Any] | None:

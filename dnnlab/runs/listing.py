@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from dnnlab.errors import RunError
+from dnnlab.runs.lock import is_taken
 from dnnlab.runs.names import run_folders
-from dnnlab.runs.records import effective, read_json, read_rows
+from dnnlab.runs.records import measurements, read_json
 
 
 def list_runs(runs: Path) -> list[dict[str, Any]]:
@@ -23,36 +23,25 @@ def _entry(path: Path) -> dict[str, Any]:
     try:
         entry["created"] = read_json(path / "run.json").get("created")
         status = read_json(path / "status.json")
-        entry["state"], entry["step"] = _state(status), int(status["step"])
+        entry["state"], entry["step"] = _state(path, status), int(status["step"])
         if status.get("state") == "finished":
             result = read_json(path / "result.json")
             entry["test"], entry["best"] = result["metrics"]["test"], result["best"]
             entry["seconds"] = result["seconds"]["total"]
-        elif rows := effective(read_rows(path / "metrics.jsonl")):
+        elif rows := measurements(path):
             entry["step"] = max(entry["step"], rows[-1]["step"])
             entry["seconds"] = rows[-1]["seconds"]
     except RunError as error:
         entry["state"] = f"unreadable: {error}"
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         entry["state"] = f"unreadable: {error!r}"
     return entry
 
 
-def _state(status: dict[str, Any]) -> str:
+def _state(path: Path, status: dict[str, Any]) -> str:
     """Returns the state, seeing through a writer that was killed while it said 'running'."""
     state = str(status.get("state"))
-    if state == "running" and status.get("host") == platform.node():
-        return state if _alive(status.get("pid")) else "killed"
+    here = status.get("host") == platform.node()
+    if state == "running" and here and not is_taken(path):
+        return "killed"
     return state
-
-
-def _alive(pid: Any) -> bool:
-    if not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's process
-        return True
-    return True

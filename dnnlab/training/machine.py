@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import math
 import os
 import platform
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,6 +42,7 @@ class Machine:
         cuda = self.device.type == "cuda"
         return {
             "dnnlab": dnnlab.__version__,
+            "code": _code(),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": numpy.__version__,
@@ -52,6 +55,16 @@ class Machine:
             "deterministic": torch.are_deterministic_algorithms_enabled(),
             "flush_denormal": True,
         }
+
+
+def _code() -> str:
+    """Returns the first digits of the SHA-256 of dnnlab's own source: a version may be edited."""
+    import dnnlab
+
+    digest, root = hashlib.sha256(), Path(dnnlab.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def usable_cores() -> int:

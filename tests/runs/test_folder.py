@@ -16,6 +16,7 @@ from dnnlab.training.loop import Record
 ORIGIN = Origin(
     config="data: digits\n",
     source=b"# mine\ndata: digits\n",
+    settings={"data": "digits"},
     config_hash="abc",
     seed=7,
     command=["dnnlab", "train"],

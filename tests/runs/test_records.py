@@ -54,12 +54,13 @@ def test_rows_after_the_checkpoint_that_was_resumed_from_are_superseded() -> Non
     def row(segment: int, step: int) -> dict[str, int]:
         return {"segment": segment, "step": step}
 
+    begins = {0: 0, 1: 5, 2: 10}
     first = [row(0, 5), row(0, 5), row(0, 10), row(0, 15)]
     second = [row(1, 10), row(1, 15)]
     third = [row(2, 15), row(2, 20)]
-    assert effective(first) == first
-    assert effective(first + second) == [*first[:2], *second]
-    assert effective(first + second + third) == [*first[:2], second[0], *third]
+    assert effective(first, {0: 0}) == first
+    assert effective(first + second, {0: 0, 1: 5}) == [*first[:2], *second]
+    assert effective(first + second + third, begins) == [*first[:2], second[0], *third]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b"[" * 100_000])

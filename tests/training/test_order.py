@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from dnnlab.choices.schedules import Span
 from dnnlab.plan import Plan
 from dnnlab.training.order import Order
 
@@ -9,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def order(seed: int = 1) -> Order:
-    return Order(Plan(10, 4, 3, 9, 3, 3, None), seed, CPU)
+    return Order(Plan(10, 4, 3, 9, Span(9, 3), 3, 3, None), seed, CPU)
 
 
 def test_an_epoch_is_a_permutation_and_each_epoch_another() -> None:

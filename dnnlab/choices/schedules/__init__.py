@@ -51,10 +51,19 @@ class Schedule(Choice):
 
     warm_up: Epochs | None = None
     """Climb to the schedule's rate in a straight line over this long, from nearly nothing."""
+    length: Epochs | None = None
+    """Stretch the schedule over this long and keep its last rate afterwards; if it is not given,
+    over the whole training."""
+
+    def span(self, training: Span) -> Span:
+        """Returns what the schedule is stretched over in a training of this length."""
+        if self.length is None:
+            return training
+        return Span(self.length.in_updates(training.per_epoch), training.per_epoch)
 
     def lr_factor(self, update: int, span: Span) -> float:
         """Returns what the optimizer's lr is multiplied by at update `update` (from 0)."""
-        factor = self.level(update, span)
+        factor = self.level(min(update, span.total - 1), span)
         if self.warm_up is not None:
             factor *= min(1.0, (update + 1) / self.warm_up.in_updates(span.per_epoch))
         return factor
@@ -65,12 +74,18 @@ class Schedule(Choice):
 
     def momentum(self, update: int, span: Span) -> float | None:
         """Returns the momentum of this update, or None for the optimizer's own."""
+        return self.moved_momentum(min(update, span.total - 1), span)
+
+    def moved_momentum(self, update: int, span: Span) -> float | None:
+        """Returns the same for an update within the span."""
         return None
 
     def lengths(self) -> Iterator[tuple[str, Duration]]:
         """Yields stretches that have to end within the training, with the keys that say them."""
         if self.warm_up is not None:
             yield "warm_up", self.warm_up
+        if self.length is not None:
+            yield "length", self.length
 
     @property
     def moves_momentum(self) -> bool:

@@ -58,7 +58,7 @@ class OneCycle(Schedule):
         corners = (self.start, 1.0, self.start, self.end)
         return self._between(corners[phase], corners[phase + 1], share)
 
-    def momentum(self, update: int, span: Span) -> float | None:
+    def moved_momentum(self, update: int, span: Span) -> float | None:
         """Returns the momentum of this update, or None for the optimizer's own."""
         if self.cycle_momentum is not True:
             return None
