@@ -96,7 +96,11 @@ system = System()
 def make_folder(path: Path) -> None:
     """Makes a folder. Raises FileExistsError if it is there: of two racing starts one loses."""
     system.mkdir(path)
-    system.fsync_folder(path.parent)
+    try:
+        system.fsync_folder(path.parent)
+    except BaseException:
+        remove_folder(path)
+        raise
 
 
 def make_temporary(path: Path) -> None:

@@ -48,7 +48,7 @@ def test_everything_is_fsynced_before_it_counts(
 ) -> None:
     """File, then its folder, then the rename, then the parent: in this order."""
     done: list[str] = []
-    real_sync, real_rename = os.fsync, os.rename
+    real_sync, real_rename = os.fsync, os.replace
 
     def sync(descriptor: int) -> None:
         done.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
@@ -59,7 +59,7 @@ def test_everything_is_fsynced_before_it_counts(
         real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", sync)
-    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "replace", rename)
     temporary = tmp_path / "temporary"
     disk.make_folder(temporary)
     disk.write_new(temporary / "file", b"x")

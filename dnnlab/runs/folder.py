@@ -79,7 +79,11 @@ class RunFolder:
         self._lock = held
         self._beaten = time.monotonic()
         self._metrics = disk.Log(path / "metrics.jsonl")
-        self._events = disk.Log(path / "events.jsonl")
+        try:
+            self._events = disk.Log(path / "events.jsonl")
+        except BaseException:
+            self._metrics.close()
+            raise
 
     @classmethod
     def create(cls, runs: Path, name: str | None, stem: str, origin: Origin) -> RunFolder:
@@ -323,7 +327,7 @@ def _git() -> dict[str, Any] | None:
     def ask(*words: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", *words], capture_output=True, text=True, timeout=5, check=False
+                ["git", *words], capture_output=True, timeout=5, check=False
             )
         except (OSError, subprocess.SubprocessError):
             return None

@@ -24,7 +24,7 @@ def _entry(path: Path) -> dict[str, Any]:
         entry["created"] = read_json(path / "run.json").get("created")
         status = read_json(path / "status.json")
         entry["state"], entry["step"] = _state(path, status), int(status["step"])
-        if status.get("state") == "finished":
+        if entry["state"] == "finished":
             result = read_json(path / "result.json")
             entry["test"], entry["best"] = result["metrics"]["test"], result["best"]
             entry["seconds"] = result["seconds"]["total"]
@@ -40,6 +40,8 @@ def _entry(path: Path) -> dict[str, Any]:
 
 def _state(path: Path, status: dict[str, Any]) -> str:
     """Returns the state, seeing through a writer that was killed while it said 'running'."""
+    if (path / "result.json").exists():  # whatever became of its writer afterwards
+        return "finished"
     state = str(status.get("state"))
     here = status.get("host") == platform.node()
     if state == "running" and here and not is_taken(path):

@@ -6,6 +6,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from dnnlab.runs import lock
 from dnnlab.runs.listing import list_runs
 
 
@@ -34,10 +35,12 @@ def test_every_run_is_listed_whatever_its_state(tmp_path: Path) -> None:
     make(tmp_path, "elsewhere", {"state": "running", "step": 4, "pid": 1, "host": "other"})
     make(tmp_path, "diverged", {"state": "diverged", "step": 3})
     make(tmp_path, "empty", None)
+    make(tmp_path, "ended as it died", {"state": "running", "step": 4, "host": here}, result)
     make(tmp_path, "broken", {"state": "finished", "step": 10}, {"metrics": {}})
     rows = '{"segment": 0, "step": 7, "split": "train", "seconds": 2.5}\n{"torn'
     (tmp_path / "killed" / "metrics.jsonl").write_text(rows)
-    found = {entry["run"]: entry for entry in list_runs(tmp_path)}
+    with lock.take(tmp_path / "running"):
+        found = {entry["run"]: entry for entry in list_runs(tmp_path)}
     states = {name: entry["state"].split(":")[0] for name, entry in found.items()}
     assert states == {
         "finished": "finished",
@@ -47,6 +50,7 @@ def test_every_run_is_listed_whatever_its_state(tmp_path: Path) -> None:
         "diverged": "diverged",
         "empty": "unreadable",
         "broken": "unreadable",
+        "ended as it died": "finished",
     }
     assert found["finished"]["test"] == {"loss": 0.5}
     assert found["finished"]["seconds"] == 3.5
