@@ -8,7 +8,7 @@ import yaml
 
 from dnnlab.config.yaml12 import scalar
 from dnnlab.experiment import Experiment
-from dnnlab.spec import Spec
+from dnnlab.spec import Duration, Spec
 
 
 class _Dumper(yaml.SafeDumper):
@@ -49,6 +49,8 @@ def settings(spec: Spec) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Duration) and value.epochs is not None:
+        return int(value.epochs) if value.epochs.is_integer() else value.epochs
     if isinstance(value, Spec):
         return settings(value)
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
