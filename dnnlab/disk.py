@@ -22,8 +22,6 @@ from dnnlab.errors import DnnlabError, MachineError, RunError
 if TYPE_CHECKING:
     import filelock
 
-MIB = 2**20
-
 
 class System:
     """The calls that change the disk, or ask how full it is. Each raises OSError."""
@@ -134,7 +132,10 @@ def sync_folder(path: Path) -> None:
 
 def remove_folder(path: Path) -> None:
     """Removes a folder and everything in it, following no link. What cannot be removed stays."""
-    with suppress(OSError):
+    with suppress(OSError, RecursionError):
+        if path.is_symlink():
+            system.unlink(path)
+            return
         for entry in list(os.scandir(path)):
             if entry.is_dir(follow_symlinks=False):
                 remove_folder(Path(entry.path))
@@ -215,9 +216,9 @@ class Log:
         """Opens the log, cutting off the part of a line that a kill may have left at its end."""
         self._descriptor = system.open_log(path)
         try:
-            content = path.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
+            size = os.fstat(self._descriptor).st_size
+            whole = _end_of_lines(self._descriptor, size)
+            if whole < size:
                 system.truncate(self._descriptor, whole)
         except BaseException:
             system.close(self._descriptor)
@@ -229,7 +230,7 @@ class Log:
         """Writes one line."""
         self._behind = True
         try:
-            _write_all(self._descriptor, line.encode() + b"\n")
+            _write_all(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
         except BaseException:
             self._broken = True  # the next line would be appended to a part of this one
             raise
@@ -255,6 +256,16 @@ class Log:
                 self.sync()
         finally:
             system.close(self._descriptor)
+
+
+def _end_of_lines(descriptor: int, size: int) -> int:
+    """Returns where the last whole line of a file ends; it is looked for from the end."""
+    while size:
+        start = max(0, size - MIB)
+        if newline := os.pread(descriptor, size - start, start).rfind(b"\n") + 1:
+            return start + newline
+        size = start
+    return 0
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -297,8 +308,9 @@ def lock(path: Path, holder: str) -> filelock.BaseFileLock:
 
 def is_locked(path: Path) -> bool:
     """Whether a living process has the lock. Looking disturbs nobody."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # waits for no pipe
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
     except OSError:
         return False
     try:
@@ -328,8 +340,8 @@ def explained(path: Path, *, remedy: str = "", size: int = 0) -> Iterator[None]:
 def _refusal(error: OSError, path: Path, remedy: str, size: int) -> DnnlabError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         with suppress(OSError):
-            free = f", {in_mib(free_bytes(path))} are free"
-            needed = f" ({in_mib(size)})" if size else ""
+            free = f", {sized(free_bytes(path))} are free"
+            needed = f" ({sized(size)})" if size else ""
             return MachineError(
                 f"the disk is full: {path}{needed} could not be written{free}",
                 remedy="make room, then resume the run; what was saved before is whole",
@@ -345,6 +357,7 @@ def _refusal(error: OSError, path: Path, remedy: str, size: int) -> DnnlabError:
     )
 
 
-def in_mib(count: int) -> str:
-    """Returns a number of bytes in MiB, to three digits."""
-    return f"{count / MIB:.3g} MiB" if count < 1000 * MIB else f"{count / MIB:,.0f} MiB"
+def sized(count: int) -> str:
+    """Returns a number of bytes in KiB or MiB, to three digits or whole."""
+    number, unit = (count / 2**10, "KiB") if count < 2**20 else (count / 2**20, "MiB")
+    return f"{number:.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"

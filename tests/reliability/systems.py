@@ -188,7 +188,7 @@ def until_none_fails(
 
     Returns what failed, one entry per attempt.
     """
-    found = []
+    found: list[str] = []
     for number in range(1, 10_000):
         system = make(number)
         attempt(system)

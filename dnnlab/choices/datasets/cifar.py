@@ -4,6 +4,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from dnnlab import disk
 from dnnlab.choices.datasets.dataset import Examples, Source, Standardization
 from dnnlab.choices.datasets.downloads import Downloadable, data_home, fetch, unpack
 from dnnlab.choices.datasets.pickled import bytes_of, read_pickled
@@ -67,7 +68,7 @@ class Cifar(Downloadable):
         url = self.python_address().replace("-python.tar.gz", "-binary.tar.gz")
         archive = fetch([url], self.md5, into)
         unpack(archive, [f"{self.binary_folder}/{batch}.bin" for batch in self.batches], into)
-        archive.unlink()
+        disk.remove_file(archive)
 
     def read(self) -> Source:
         """Reads all files."""
