@@ -261,7 +261,7 @@ class Log:
 def _end_of_lines(descriptor: int, size: int) -> int:
     """Returns where the last whole line of a file ends; it is looked for from the end."""
     while size:
-        start = max(0, size - MIB)
+        start = max(0, size - 2**20)
         if newline := os.pread(descriptor, size - start, start).rfind(b"\n") + 1:
             return start + newline
         size = start
@@ -277,7 +277,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 # --- locks -----------------------------------------------------------------------------------
 
 PATIENCE = 0.5
-"""Seconds that a writer waits for a lock: `is_locked` of another process holds it for an instant."""
+"""Seconds that a writer waits for a lock, which `is_locked` of another process has for an instant."""
 
 
 def lock(path: Path, holder: str) -> filelock.BaseFileLock:
