@@ -277,7 +277,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 # --- locks -----------------------------------------------------------------------------------
 
 PATIENCE = 0.5
-"""Seconds that a writer waits for a lock, which `is_locked` of another process has for an instant."""
+"""Seconds that a writer waits: `is_locked` of another process has the lock for an instant."""
 
 
 def lock(path: Path, holder: str) -> filelock.BaseFileLock:
