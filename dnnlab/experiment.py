@@ -13,6 +13,7 @@ from dnnlab.choices.activations.rectified import Relu
 from dnnlab.choices.architectures import Architecture
 from dnnlab.choices.architectures.layers import Layer, LayerSettings
 from dnnlab.choices.datasets import Dataset, Signature
+from dnnlab.choices.divergence import Divergence
 from dnnlab.choices.gradient_clipping import GradientClipping
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.plain import Zeros
@@ -23,10 +24,20 @@ from dnnlab.choices.normalizations import NoNormalization, Normalization
 from dnnlab.choices.optimizers import Optimizer
 from dnnlab.choices.optimizers.descent import Sgd
 from dnnlab.choices.regularizers import Regularization
-from dnnlab.choices.schedules import Schedule
+from dnnlab.choices.schedules import Schedule, Span
 from dnnlab.choices.schedules.falling import Constant
 from dnnlab.plan import Plan
-from dnnlab.spec import Auto, Count, Device, Duration, Epochs, OrAuto, Spec, choice_name
+from dnnlab.spec import (
+    Auto,
+    Count,
+    Device,
+    Duration,
+    Epochs,
+    OrAuto,
+    Shorthand,
+    Spec,
+    choice_name,
+)
 
 if TYPE_CHECKING:
     from dnnlab.kernels.network import Network
@@ -56,6 +67,9 @@ class Training(Spec):
     """How often the validation split is evaluated and a record written."""
     checkpoint_every: Epochs = Duration(epochs=1)
     """How often the state is saved."""
+    divergence: Annotated[Divergence, Shorthand("then")] = Divergence(then="stop")
+    """What happens when a number is no longer finite: stop, {skip: 10} leaves up to ten updates
+    out, {rollback: {lr_factor: 0.5, max: 3}} goes back to a checkpoint, and on at a lower rate."""
 
 
 class Experiment(Spec):
@@ -164,17 +178,39 @@ class Experiment(Spec):
             batches += 1
         per_epoch = max(1, batches)
         stopping = self.regularization.early_stopping
+        total = training.epochs.in_updates(per_epoch)
         return Plan(
             num_train=num_train,
             batch_size=training.batch_size,
             updates_per_epoch=per_epoch,
-            total_updates=training.epochs.in_updates(per_epoch),
+            total_updates=total,
+            span=self.schedule.span(Span(total, per_epoch)),
             evaluate_every=training.evaluate_every.in_updates(per_epoch),
             checkpoint_every=training.checkpoint_every.in_updates(per_epoch),
             patience=stopping.patience.in_updates(per_epoch) if stopping else None,
         )
 
     def digest(self) -> str:
-        """Returns the SHA-256 of all settings: two trainings with the same one are the same."""
-        settings = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(settings.encode()).hexdigest()
+        """Returns the SHA-256 of all settings that a result depends on, but the machine: two
+        trainings with the same one are the same.
+
+        Settings at their default are left out, so that a new one does not change it.
+        """
+        free: dict[str, Any] = dict.fromkeys(("device", "threads"), "auto")
+        if self.training.divergence.rollback is None:  # which goes back to checkpoints
+            free["checkpoint_every"] = Training().checkpoint_every
+        training = self.training.model_copy(update=free)
+        settings = _deviations(self.model_copy(update={"training": training}))
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _deviations(value: Any) -> Any:
+    """Returns what differs from the defaults, with the name of every choice."""
+    if isinstance(value, Spec):
+        fields = type(value).model_fields
+        return {
+            key: _deviations(getattr(value, key))
+            for key, field in fields.items()
+            if key == "name" or field.is_required() or getattr(value, key) != field.default
+        }
+    return [_deviations(each) for each in value] if isinstance(value, tuple) else value

@@ -46,6 +46,15 @@ def test_the_digest_is_that_of_all_settings() -> None:
     assert first.digest() != experiment_of(DIGITS + "activation: elu\n").digest()
 
 
+def test_where_checkpoints_lie_is_part_of_the_digest_if_one_may_go_back_to_them() -> None:
+    def digest(divergence: str, every: int) -> str:
+        text = f"checkpoint_every: {{updates: {every}}}, divergence: {divergence}"
+        return experiment_of(with_training(text)).digest()
+
+    assert digest("stop", 3) == digest("stop", 4) == experiment_of(START).digest()
+    assert digest("{rollback: {}}", 3) != digest("{rollback: {}}", 4)
+
+
 def test_the_network_is_built_for_the_data() -> None:
     network = experiment_of(START).network(made_up_data(features=7, classes=3).signature)
     assert network.num_trainable == 7 * 4 + 4 + 4 * 3 + 3

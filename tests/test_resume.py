@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from dnnlab.config.read import read
 from dnnlab.methods.resume import resume
 from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.runs import checkpoints
-from dnnlab.runs.records import effective, read_json, read_rows
+from dnnlab.runs.folder import RunFolder
+from dnnlab.runs.records import measurements, read_json, read_rows
+from dnnlab.training import loop
+from dnnlab.training.loop import Progress
 from dnnlab.training.state import State, Tally
 from tests.support import same_tensors
-from tests.variations import CHOICES, OTHERS, text_of
+from tests.variations import CHOICES, EXPLODES, EXPLODES_AT_ONCE, HUGE_ROW, OTHERS, text_of
 
 VARIATIONS = [lines for _, _, lines in CHOICES] + OTHERS
 STOPS = [1, 5, 6, 8, 13]
@@ -52,7 +56,7 @@ def stop_at(training: Training, step: int) -> Path:
 
 def records(path: Path) -> list[dict[str, Any]]:
     """Returns the records that count, without what a clock or an interruption may change."""
-    rows = effective(read_rows(path / "metrics.jsonl"))
+    rows = measurements(path)
     return [{k: v for k, v in row.items() if k not in ("seconds", "segment")} for row in rows]
 
 
@@ -140,6 +144,105 @@ def test_interrupted_many_times(tmp_path: Path) -> None:
     assert read_rows(path / "metrics.jsonl")[-1]["segment"] == 5
 
 
+FAILING = [EXPLODES, EXPLODES_AT_ONCE, HUGE_ROW]
+
+
+def look_up_always(training: Training) -> Generator[Progress]:
+    """Yields after every update, so that something can happen before, at and after each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "MOST_UPDATES", 1)
+        yield from training.carry_on()
+
+
+def kill_after(training: Training, looks: int) -> Path:
+    """Leaves the run as a kill does: nothing is saved any more."""
+    steps = look_up_always(training)
+    for _ in range(looks):
+        next(steps)
+    steps.close()
+    return training.folder.path
+
+
+@pytest.mark.parametrize("lines", FAILING, ids=["explodes", "at once", "huge row"])
+def test_stopped_at_every_update_before_and_after_numbers_were_not_finite(
+    lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So often that the checkpoint to go back to is not among the newest any more."""
+    whole = finish(begin(tmp_path, lines, "whole"))
+    training = begin(tmp_path, lines, "stopped")
+    monkeypatch.setattr(loop, "MOST_UPDATES", 1)
+    stops = 0
+    while stops < 50 and stops_at_once(training):
+        training, stops = resume(training.folder.path), stops + 1
+    assert 14 <= stops < 50
+    assert differences(whole, training.folder.path) == []
+
+
+def stops_at_once(training: Training) -> bool:
+    """Stops at the first look that one can stop at; False if there is none any more."""
+    try:
+        for _ in training.carry_on(lambda: True):
+            pass
+    except Interrupted:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("lines", FAILING, ids=["explodes", "at once", "huge row"])
+def test_killed_around_an_update_that_was_not_finite(lines: str, tmp_path: Path) -> None:
+    whole = begin(tmp_path, lines, "whole")
+    events = [
+        look
+        for look, progress in enumerate(look_up_always(whole), start=1)
+        if progress.skipped or progress.rolled_back
+    ]
+    assert events
+    for look in sorted({look + near for look in events for near in (-1, 0, 1)} - {0}):
+        path = kill_after(begin(tmp_path, lines, f"killed-{look}"), look)
+        assert differences(whole.folder.path, finish(resume(path))) == [], f"at look {look}"
+
+
+class Killed(BaseException):
+    """A kill at a moment of our choice."""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [
+        (RunFolder, "load", 1),
+        (RunFolder, "load", 2),
+        (checkpoints, "discard_after", 1),
+        (checkpoints, "discard_after", 2),
+        (RunFolder, "begin_segment", 1),
+        (RunFolder, "begin_segment", 2),
+    ],
+)
+def test_killed_while_it_goes_back(
+    owner: Any, name: str, call: int, moment: str, tmp_path: Path
+) -> None:
+    """A stop has left one checkpoint more, behind the one that it goes back to."""
+    whole = finish(begin(tmp_path, EXPLODES, "whole"))
+    path = stop_at(begin(tmp_path, EXPLODES, "killed"), 7)
+    training, calls, original = resume(path), 0, getattr(owner, name)
+
+    def deadly(*args: Any, **details: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if (calls, moment) == (call, "before"):
+            raise Killed
+        result = original(*args, **details)
+        if calls == call:
+            raise Killed
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, deadly)
+        with pytest.raises(Killed):
+            finish(training)
+    assert differences(whole, finish(resume(path))) == []
+
+
 RICH = (
     "optimizer: {name: sgd, lr: 1e-3, momentum: 0.9}\n"
     "normalization: batch\n"
@@ -169,6 +272,18 @@ def forget_best(state: State) -> None:
     state.best = None
 
 
+def forget_lower_rate(state: State) -> None:
+    state.lr_factor = 1.0
+
+
+def forget_rollbacks(state: State) -> None:
+    state.rollbacks = 0
+
+
+def forget_skipped(state: State) -> None:
+    state.skipped = 0
+
+
 def repeat_an_update(state: State) -> None:
     state.step -= 1
 
@@ -193,6 +308,24 @@ def test_whatever_part_of_the_state_is_dropped_it_shows(harm: Any, tmp_path: Pat
     """The negative controls: this test would not notice anything if it could not fail."""
     whole = finish(begin(tmp_path, RICH, "whole"))
     path = stop_at(begin(tmp_path, RICH, "harmed"), 9)
+    training = resume(path)
+    harm(training.session.state)
+    assert differences(whole, finish(training)) != []
+
+
+@pytest.mark.parametrize(
+    ("lines", "harm"),
+    [
+        (EXPLODES, forget_lower_rate),
+        (EXPLODES, forget_rollbacks),
+        (HUGE_ROW, forget_skipped),
+    ],
+)
+def test_whatever_is_forgotten_of_what_was_not_finite_it_shows(
+    lines: str, harm: Any, tmp_path: Path
+) -> None:
+    whole = finish(begin(tmp_path, lines, "whole"))
+    path = stop_at(begin(tmp_path, lines, "harmed"), 11)
     training = resume(path)
     harm(training.session.state)
     assert differences(whole, finish(training)) != []

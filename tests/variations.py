@@ -13,8 +13,32 @@ START = """
 data: {data}
 architecture: {{name: mlp, hidden: [6, 5]}}
 training: {{epochs: {{updates: 14}}, batch_size: 40, threads: 1, evaluate_every: {{updates: 4}},
-  checkpoint_every: {{updates: 5}}, precision: {precision}}}
+  checkpoint_every: {{updates: 5}}, precision: {precision}, divergence: {divergence}}}
 """
+
+EXPLODES = (
+    "optimizer: {name: sgd, lr: 1e10, momentum: 0.9}\n"
+    "schedule: {name: piecewise_constant, boundaries: [{updates: 6}], factors: [1e-11, 1]}\n"
+    "normalization: batch\n"
+    "regularization: {dropout: 0.3}\n"
+    "divergence: {rollback: {lr_factor: 1e-6}}"
+)
+"""Right up to update 6 and far too fast from then on: it fails at 9, goes back to 5, fails at 10,
+the very update after a checkpoint, goes back to 5 again, and then learns."""
+EXPLODES_AT_ONCE = (
+    "optimizer: {name: nadam, lr: 1e10}\n"
+    "activation: linear\n"
+    "divergence: {rollback: {lr_factor: 1e-11, max: 1}}"
+)
+"""It goes back to where it began."""
+HUGE_ROW = (
+    "data: {name: csv, path: huge.csv, target: y, task: regression, standardize: none}\n"
+    "optimizer: {name: adam, lr: 0.01}\n"
+    "normalization: {name: batch, place: before_activation}\n"
+    "regularization: {dropout: {rate: 0.3, where: hidden}}\n"
+    "divergence: {skip: 8}"
+)
+"""One row lets the loss overflow, once in every epoch: its update is left out."""
 
 MOMENTUM = "optimizer: {name: sgd, lr: 0.05, momentum: 0.9, nesterov: true}"
 
@@ -205,8 +229,11 @@ OTHERS = [
     "precision: bfloat16",
     "precision: float16",
     "precision: float64",
+    EXPLODES,
+    EXPLODES_AT_ONCE,
+    HUGE_ROW,
 ]
-"""Settings that are no member of a family, and every precision."""
+"""Settings that are no member of a family, every precision, and numbers that are not finite."""
 
 
 def table(folder: Path) -> None:
@@ -216,6 +243,12 @@ def table(folder: Path) -> None:
         for i in range(120)
     ]
     (folder / "table.csv").write_text("a,b,colour,kind\n" + "\n".join(rows) + "\n")
+
+
+def huge_row(folder: Path) -> None:
+    """Writes a table of 120 rows, the 31st of which holds a number whose square overflows."""
+    rows = [f"{1e30 if i == 30 else i % 7},{(i * i) % 11},{i % 5}" for i in range(120)]
+    (folder / "huge.csv").write_text("a,b,y\n" + "\n".join(rows) + "\n")
 
 
 def parquet(folder: Path) -> None:
@@ -245,19 +278,23 @@ def text_of(lines: str, folder: Path) -> str:
         parquet(folder)
     if "arrays.npz" in lines:
         arrays(folder)
+    if "huge.csv" in lines:
+        huge_row(folder)
     write_what_is_named(lines, folder)
-    precision = "float32"
+    precision, divergence = "float32", "stop"
     data = "{name: digits, validation: {random: 150}, test: {fraction: 0.7}}"
     kept = []
     for line in lines.splitlines():
         key, _, value = line.partition(": ")
         if key == "precision":
             precision = value
+        elif key == "divergence":
+            divergence = value
         elif key == "data":
             data = value
         else:
             kept.append(line)
-    start = START.format(data=data, precision=precision)
+    start = START.format(data=data, precision=precision, divergence=divergence)
     if any(line.startswith("architecture") for line in kept):
         start = start.replace("architecture: {name: mlp, hidden: [6, 5]}\n", "")
     return start + "\n".join(kept) + "\n"

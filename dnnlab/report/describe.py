@@ -163,11 +163,15 @@ def _section(title: str, spec: type[Spec]) -> Iterator[str]:
 
 
 def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
-    """Yields the groups of settings inside a Spec, choices and durations left out."""
+    """Yields the groups of settings inside a Spec, choices and durations left out; of a group also
+    those inside them.
+    """
     for name, field in spec.model_fields.items():
         for inner in () if any(families_in(field.annotation)) else specs_in(field.annotation):
             if choice_name(inner) is None and inner.__name__ != "Duration":
                 yield name, inner
+                if choice_name(spec) is None:
+                    yield from ((f"{name}.{key}", deeper) for key, deeper in _inner(inner))
 
 
 def _default(value: Any) -> str:

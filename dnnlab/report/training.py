@@ -56,6 +56,8 @@ def watch(steps: Iterable[Step], session: Session, out: Console) -> None:
         task = bar.add_task("", total=total, completed=begun, rate="")
         for step in steps:
             elapsed = bar.tasks[0].elapsed or 0.0
+            if step.rolled_back:  # what it went back over was applied all the same
+                begun -= step.rolled_back.update - step.step
             rate = f"{(step.step - begun) / elapsed:,.0f} updates/s" if elapsed else ""
             bar.update(task, completed=step.step, rate=rate)
             for line in _lines(step, session):
@@ -63,6 +65,13 @@ def watch(steps: Iterable[Step], session: Session, out: Console) -> None:
 
 
 def _lines(step: Step, session: Session) -> Iterator[str]:
+    state, divergence = session.state, session.experiment.training.divergence
+    if step.skipped:
+        yield escape(f"{step.skipped}; left out ({state.skipped} of at most {divergence.skip})")
+    if step.rolled_back and divergence.rollback:
+        done = f"back to update {step.step:,}, lr times {state.lr_factor:.3g}"
+        count = f"{state.rollbacks} of at most {divergence.rollback.max}"
+        yield escape(f"{step.rolled_back}; {done} ({count})")
     if not step.records:
         return
     epochs = session.plan.epoch_of(session.plan.total_updates)
@@ -102,7 +111,9 @@ def show_result(
         out.print(escape("\n".join(["loss  " + lines[0], *lines[1:]])))
     best, seconds = result["best"], result["seconds"]
     spent = f"{duration(seconds['total'])}, training {duration(seconds['training'])}"
-    out.print(f"\n{result['updates']:,} updates in {spent}; {escape(result['ended'])}")
+    back = result["rollbacks"]
+    went = f"; went back {counted(back, 'time')}" if back else ""
+    out.print(f"\n{result['updates']:,} updates in {spent}; {escape(result['ended'])}{went}")
     if best:
         out.print(f"best validation {best['metric']} {_or_dash(best['value'])} at {best['step']:,}")
 

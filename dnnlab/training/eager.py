@@ -57,6 +57,9 @@ class EagerEngine:
         self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
         self.classifies = experiment.task == "classification"
         self.reconstructs = experiment.task == "reconstruction"
+        self.norms: list[float] = []
+        """The last gradient norms, of the updates before `norms_until`."""
+        self.norms_until = 0
         self.forward = state.network.straight_line()
         self.apply_update = experiment.optimizer.build()
         clipping = experiment.gradient_clipping
@@ -72,11 +75,15 @@ class EagerEngine:
     def advance(self, until: int) -> Stretch:
         """Applies updates until `until`; goes back to just before the first that is not finite."""
         before = self.state.snapshot()
+        if before.step < self.norms_until:  # the training went back: they are of another one
+            self.norms.clear()
         stretch = self._apply(until)
-        if self._all_finite(stretch):
-            return stretch
-        self.state.restore(before)
-        return self._apply_carefully(until)
+        if not self._all_finite(stretch):
+            self.state.restore(before)
+            stretch = self._apply_carefully(until)
+        self.norms = [*self.norms, *stretch.gradient_norms][-KEPT_NORMS:]
+        self.norms_until = self.state.step
+        return stretch
 
     def _apply(self, until: int) -> Stretch:
         """Applies updates without looking at the device in between, unless in float16."""
@@ -171,12 +178,8 @@ class EagerEngine:
         return (
             all(isfinite(value) for values in measured for value in values)
             and self.state.loss_scale.factor > SMALLEST_SCALE
-            and self._weights_finite()
+            and self.state.not_finite() is None
         )
-
-    def _weights_finite(self) -> bool:
-        tensors = [self.state.weights, *self.state.network.module.buffers()]
-        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
     def _apply_carefully(self, until: int) -> Stretch:
         """Applies updates one at a time, up to the first that fails, which is found out about."""
@@ -185,9 +188,9 @@ class EagerEngine:
             update, before = self.state.step, self.state.snapshot()
             one = self._apply(update + 1)
             if not self._all_finite(one):
-                weights_broke = not self._weights_finite()
+                after = self.state.not_finite()
                 self.state.restore(before)
-                whole.failure = self._failure(update, whole, weights_broke)
+                whole.failure = self._failure(update, whole, after)
                 self.state.restore(before)  # looking for the fault moved the running averages
                 return whole
             whole.losses += one.losses
@@ -196,17 +199,21 @@ class EagerEngine:
             whole.sizes += one.sizes
         raise AssertionError("a stretch that failed succeeds when it is repeated")
 
-    def _failure(self, update: int, before: Stretch, weights_broke: bool) -> Failure:
+    def _failure(self, update: int, before: Stretch, after: str | None) -> Failure:
+        """Finds out what is not finite; `after` is the first such tensor after the update."""
         rows = self.order.rows(update)
         self.state.network.module.train()
 
         def forward() -> Tensor:
             return self._forward(self.state.network.module, update, rows)[1]
 
-        what = first_fault(self.state.network.module, forward, self._backward)
-        if what is None:
-            what = "the weights after the update" if weights_broke else "the gradient's norm"
-        norms = before.gradient_norms[-KEPT_NORMS:]
+        if already := self.state.not_finite():
+            what = f"{already} before the update"
+        elif fault := first_fault(self.state.network.module, forward, self._backward):
+            what = fault
+        else:
+            what = f"{after} after the update" if after else "the gradient's norm"
+        norms = [*self.norms, *before.gradient_norms][-KEPT_NORMS:]
         lr, _ = rates(self.experiment, self.plan, self.state, update)
         return Failure(update, what, lr, norms, rows.tolist())
 

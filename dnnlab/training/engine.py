@@ -49,7 +49,8 @@ class Engine(Protocol):
 
     Between two boundaries nobody looks at the state, so an engine is free to keep it in a form of
     its own. Updates are functions of (state, update number): applying 100 at once or one at a time
-    gives the same bits.
+    gives the same bits. Between two calls the state may be changed: an update be left out, or a
+    checkpoint be loaded into it.
     """
 
     name: str

@@ -40,6 +40,10 @@ class Progress:
     records: tuple[Record, ...] = field(default=())
     """What was measured at this step, if it is a boundary at which one looks."""
     evaluation_seconds: float = 0.0
+    skipped: Failure | None = None
+    """The update that was just left out, if one was."""
+    rolled_back: Failure | None = None
+    """The update for whose sake the training has just gone back to this step, if it has."""
 
 
 class NonFinite(Exception):
@@ -56,7 +60,7 @@ def fit(
     """Trains from `state.step` to the end of the plan or to an early stop.
 
     At every yield the state is whole: saved there and loaded into a fresh one, the training goes on
-    with the same bits. Raises NonFinite.
+    with the same bits. Raises NonFinite where the experiment does not let it leave an update out.
     """
     pace = _Pace()
     while state.step < plan.total_updates and not state.ended:
@@ -64,13 +68,14 @@ def fit(
         stretch = pace.advance(engine, state, boundary)
         _count(state.tally, stretch)
         if stretch.failure is not None:
-            raise NonFinite(stretch.failure)
+            _leave_out(experiment, state, stretch.failure)
         if not plan.evaluates_at(state.step):
-            yield Progress(state.step)
+            yield Progress(state.step, skipped=stretch.failure)
             continue
         started = time.monotonic()
         records = tuple(_look(experiment, plan, state, data))
-        yield Progress(state.step, records, time.monotonic() - started)
+        spent = time.monotonic() - started
+        yield Progress(state.step, records, spent, skipped=stretch.failure)
 
 
 class _Pace:
@@ -86,6 +91,15 @@ class _Pace:
         each = max(time.monotonic() - started, 1e-6) / updates
         self.updates = max(1, min(MOST_UPDATES, round(LOOK_EVERY / each), 2 * self.updates))
         return stretch
+
+
+def _leave_out(experiment: Experiment, state: State, failure: Failure) -> None:
+    """Goes on behind an update that failed, where that is allowed and helps. Raises NonFinite."""
+    most = experiment.training.divergence.skip or 0
+    if state.skipped >= most or state.not_finite():
+        raise NonFinite(failure)
+    state.step += 1
+    state.skipped += 1
 
 
 def _count(tally: Tally, stretch: Stretch) -> None:
@@ -118,11 +132,15 @@ def _look(experiment: Experiment, plan: Plan, state: State, data: Data) -> Itera
 
 
 def _running(state: State, experiment: Experiment) -> dict[str, float]:
-    """Means over the updates since the last record, while weights moved and dropout was on."""
+    """Means over the updates since the last record, while weights moved and dropout was on.
+
+    The mean over none, where all were left out, is nan.
+    """
     tally = state.tally
-    values = {"loss": tally.loss / tally.examples}
+    examples = tally.examples or math.nan
+    values = {"loss": tally.loss / examples}
     if any(metric.name == "accuracy" for metric in experiment.metrics):
-        values["accuracy"] = tally.hits / tally.examples
+        values["accuracy"] = tally.hits / examples
     if penalty := penalty_of(state.network):
         values["penalty"] = penalty
     values["gradient_norm"] = tally.gradient_norm / max(1, tally.updates)
@@ -158,11 +176,13 @@ def _remember(experiment: Experiment, plan: Plan, state: State, value: float) ->
     stopping = experiment.regularization.early_stopping
     margin = stopping.min_delta if stopping else 0.0
     best = state.best
-    if best is None or loss < monitored(experiment, best.value) - margin:
+    known = math.inf if best is None else monitored(experiment, best.value) - margin
+    if math.isfinite(value) and loss < known:
         state.best = best = Best(state.step, value, state.copy_of_network())
-    if plan.patience is not None and state.step - best.step >= plan.patience:
-        since = plan.epoch_of(best.step)
-        state.ended = f"no better {experiment.training.monitor} since epoch {since:g}"
+    since = 0 if best is None else best.step
+    if plan.patience is not None and state.step - since >= plan.patience:
+        epoch = plan.epoch_of(since)
+        state.ended = f"no better {experiment.training.monitor} since epoch {epoch:g}"
     state.plateau = experiment.schedule.observe(
         state.plateau, loss, step=state.step, per_epoch=plan.updates_per_epoch
     )

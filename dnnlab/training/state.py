@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -70,6 +70,12 @@ class State:
     best: Best | None = None
     tally: Tally = field(default_factory=Tally)
     loss_scale: LossScale = field(default_factory=LossScale)
+    skipped: int = 0
+    """Updates left out because they were not finite; those that float16 leaves out are not."""
+    rollbacks: int = 0
+    """How often the training went back to a checkpoint."""
+    lr_factor: float = 1.0
+    """What going back has made of the learning rate."""
     ended: str = ""
     """Why the training ended before its last update; empty while it goes on."""
 
@@ -119,6 +125,28 @@ class State:
             self.network.initial[name](first, generator)
             tensor.copy_(first)
 
+    @torch.no_grad()
+    def begin_anew(self, optimizer: Optimizer, seed: int) -> None:
+        """Makes it as it was before the first update, whatever it has become since."""
+        for name, slot in optimizer.slots(self.weights).items():
+            self.slots[name].copy_(slot)
+        self.begin(seed)
+        vars(self).update(vars(State(self.network, self.weights, self.slots)))
+
+    def not_finite(self) -> str | None:
+        """Returns the name of the first tensor that holds anything but finite numbers, if one does.
+
+        That of the best is a copy of what was looked at before.
+        """
+        whole = [self.weights, *self.network.module.buffers(), *self.slots.values()]
+        if all(bool(torch.isfinite(tensor).all()) for tensor in whole):
+            return None
+        for group in (self.network_tensors(), self.slot_tensors()):
+            for name, tensor in group.items():
+                if not torch.isfinite(tensor).all():
+                    return name
+        raise AssertionError("a number that is not finite is in no tensor with a name")
+
     # --- tensors by name ---------------------------------------------------------------------
 
     def network_tensors(self) -> dict[str, Tensor]:
@@ -161,24 +189,35 @@ class State:
             "best": best,
             "tally": asdict(self.tally),
             "loss_scale": asdict(self.loss_scale),
+            "skipped": self.skipped,
+            "rollbacks": self.rollbacks,
+            "lr_factor": self.lr_factor,
             "ended": self.ended,
         }
 
     def load(self, tensors: Mapping[str, Mapping[str, Tensor]], numbers: dict[str, Any]) -> None:
-        """Takes over a saved state. Raises RunError naming the first tensor that does not fit."""
+        """Takes over a saved state. Raises RunError naming the first tensor that does not fit.
+
+        What the first checkpoints did not count is as it is in a training that never diverged.
+        """
         _copy("network", tensors["network"], into=self.network_tensors())
         _copy("optimizer", tensors["optimizer"], into=self.slot_tensors())
-        self.step, self.applied = int(numbers["step"]), int(numbers["applied"])
-        self.plateau = Plateau(**numbers["plateau"])
-        self.tally = Tally(**numbers["tally"])
-        self.loss_scale = LossScale(**numbers["loss_scale"])
-        self.ended = str(numbers["ended"])
+        self.step, self.applied = _count(numbers["step"]), _count(numbers["applied"])
+        self.plateau = _filled(Plateau(), numbers["plateau"])
+        self.tally = _filled(Tally(), numbers["tally"])
+        self.loss_scale = _filled(LossScale(), numbers["loss_scale"])
+        self.skipped = _count(numbers.get("skipped", 0))
+        self.rollbacks = _count(numbers.get("rollbacks", 0))
+        self.lr_factor = _number(numbers.get("lr_factor", 1.0))
+        self.ended = numbers["ended"]
+        if not isinstance(self.ended, str):
+            raise TypeError(f"{self.ended!r} is no reason to end")
         self.best = None
         if numbers["best"] is not None:
             held = self.copy_of_network()
             _copy("best", tensors["best"], into=held)
-            value = numbers["best"]["value"]
-            self.best = Best(numbers["best"]["step"], math.nan if value is None else value, held)
+            step, value = _count(numbers["best"]["step"]), numbers["best"]["value"]
+            self.best = Best(step, math.nan if value is None else _number(value), held)
 
     def copy_of_network(self) -> dict[str, Tensor]:
         """Returns parameters and buffers by name, in memory of their own."""
@@ -218,6 +257,9 @@ class State:
             _copy("network", own, into=self.network_tensors())
 
 
+Numbers = TypeVar("Numbers", Plateau, Tally, LossScale)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What an engine may have to go back to within a stretch of updates."""
@@ -233,6 +275,33 @@ class Snapshot:
 def _named_tensors(network: Network) -> dict[str, Tensor]:
     module = network.module
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _filled(fresh: Numbers, saved: dict[str, Any]) -> Numbers:
+    """Returns an object of counts and numbers as it was saved: each as one that is fresh has it."""
+    known = vars(fresh)
+    if saved.keys() != known.keys():
+        raise KeyError(*sorted(saved.keys() ^ known.keys()))
+    values: dict[str, Any] = {}
+    for name, value in saved.items():
+        if type(known[name]) is int:
+            values[name] = _count(value)
+        else:
+            optional = value is None and known[name] is None
+            values[name] = None if optional else _number(value)
+    return type(fresh)(**values)
 
 
 def _copy(group: str, saved: Mapping[str, Tensor], *, into: dict[str, Tensor]) -> None:

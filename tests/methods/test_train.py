@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from dnnlab.config.read import read
 from dnnlab.errors import ConfigError, DataError, DivergedError, MachineError, RunError
 from dnnlab.methods import train
-from dnnlab.methods.resume import resume
-from dnnlab.methods.train import Interrupted, start
+from dnnlab.methods.resume import Terms, resume
+from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.runs import checkpoints
-from dnnlab.runs.records import read_json, read_rows
+from dnnlab.runs.records import measurements, read_json, read_rows
 from dnnlab.training.evaluation import evaluate
 from dnnlab.training.loop import Progress
-from tests.support import DIGITS, config_file, finished_run
+from tests.support import DIGITS, config_file, finished_run, same_tensors
+from tests.variations import EXPLODES, EXPLODES_AT_ONCE, HUGE_ROW, text_of
 
-EXPLODES = """
+EXPLODES_PLAINLY = """
 data: digits
 architecture: {name: mlp, hidden: [16]}
 optimizer: {name: sgd, lr: 1e30}
@@ -64,6 +66,8 @@ def test_the_result_has_the_keys_that_scripts_rely_on(tmp_path: Path) -> None:
         "engine",
         "device",
         "updates",
+        "skipped",
+        "rollbacks",
         "epochs",
         "seconds",
         "metrics",
@@ -104,19 +108,207 @@ def test_the_result_is_measured_with_the_weights_that_are_kept(tmp_path: Path) -
 def test_a_training_that_diverges_says_where_and_keeps_the_last_good_weights(
     tmp_path: Path,
 ) -> None:
-    config = config_file(tmp_path, EXPLODES)
+    config = config_file(tmp_path, EXPLODES_PLAINLY)
     training = start(config, runs=tmp_path / "runs", name="boom", command=[])
     with pytest.raises(DivergedError, match=r"update \d+: .* is not finite .*lr 1e\+30") as caught:
         list(training.carry_on())
     assert caught.value.exit_code == 5
-    assert "gradient_clipping" in caught.value.remedy
     path = training.folder.path
+    assert f"no checkpoint was saved yet; the evidence is in {path}" in caught.value.message
+    assert caught.value.remedy == (
+        "a lower optimizer.lr, or gradient_clipping: {norm: 1.0}, "
+        "or training.divergence: {rollback: {}}"
+    )
     assert read_json(path / "status.json")["state"] == "diverged"
     event = read_rows(path / "events.jsonl")[-1]
     assert event["event"] == "diverged"
-    assert event["rows"]
+    assert event["update"] == event["step"] == training.session.state.step
+    assert event["lr"] == 1e30
+    assert len(event["gradient_norms_before"]) == event["update"]
+    assert len(event["rows"]) == event["batch_size"] == 64
     assert not (path / "result.json").exists()
     assert all(bool(p.isfinite().all()) for p in training.session.state.network_tensors().values())
+
+
+def failing(folder: Path, lines: str, *options: str, name: str = "failing") -> Training:
+    """A run of one of tests/variations.py, not begun yet."""
+    config = config_file(folder, text_of(lines, folder), *options)
+    return start(config, runs=folder / "runs", name=name, command=[])
+
+
+def events_of(path: Path, *words: str) -> list[dict[str, Any]]:
+    return [row for row in read_rows(path / "events.jsonl") if row["event"] in words]
+
+
+def assert_all_that_is_saved_is_finite(path: Path) -> None:
+    files = list(path.glob("checkpoints/*/*.safetensors"))
+    assert files
+    for file in files:
+        for name, tensor in safetensors.torch.load_file(file).items():
+            assert bool(tensor.isfinite().all()), f"{file}: {name}"
+
+
+def test_updates_that_are_left_out_are_written_down(tmp_path: Path) -> None:
+    training = failing(tmp_path, HUGE_ROW)
+    steps = [step for step in training.carry_on() if step.skipped]
+    path, state = training.folder.path, training.session.state
+    events = events_of(path, "skipped")
+    assert [row["update"] for row in events] == [step.step - 1 for step in steps]
+    assert [row["segment"] for row in events] == [0] * len(events)
+    assert all(row["what"] and row["lr"] == 0.01 for row in events)
+    assert all(row["gradient_norms_before"] for row in events)
+    assert all(len(row["rows"]) == row["batch_size"] for row in events)
+    huge = int(training.session.data.train.inputs.amax(1).argmax())
+    assert all(huge in row["rows"] for row in events)
+    result = read_json(path / "result.json")
+    assert (result["skipped"], result["rollbacks"]) == (len(events), 0)
+    assert result["updates"] == state.applied + len(events) == 14
+    assert result["ended"] == f"all updates applied but {len(events)}"
+    assert_all_that_is_saved_is_finite(path)
+
+
+def test_one_failure_more_than_may_be_left_out_ends_the_training(tmp_path: Path) -> None:
+    training = failing(tmp_path, HUGE_ROW, "training.divergence.skip=2")
+    with pytest.raises(DivergedError) as caught:
+        list(training.carry_on())
+    assert "training.divergence.skip: 2 is used up; " in caught.value.message
+    assert "or training.divergence: {rollback: {}}" in caught.value.remedy
+    path = training.folder.path
+    words = [row["event"] for row in events_of(path, "skipped", "diverged")]
+    assert words == ["skipped", "skipped", "diverged"]
+    newest = checkpoints.steps(path / "checkpoints")[-1]
+    assert f"the last good checkpoint is of update {newest}; " in caught.value.message
+    assert_all_that_is_saved_is_finite(path)
+
+
+def test_a_large_batch_is_not_written_down_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "MOST_ROWS", 7)
+    training = failing(tmp_path, HUGE_ROW)
+    list(training.carry_on())
+    event = events_of(training.folder.path, "skipped")[0]
+    assert (len(event["rows"]), event["batch_size"]) == (7, 40)
+
+
+def test_going_back_to_a_checkpoint(tmp_path: Path) -> None:
+    """It fails twice, the second time right behind a checkpoint that a lower rate cannot help."""
+    training = failing(tmp_path, EXPLODES)
+    path, state, times = training.folder.path, training.session.state, 0
+    before: dict[str, Any] = {}
+    for step in training.carry_on():
+        if step.step == 5 and not step.rolled_back:
+            before = {g: {n: t.clone() for n, t in ts.items()} for g, ts in state.tensors().items()}
+            numbers = state.numbers()
+        if step.rolled_back:
+            for group, tensors in before.items():
+                assert same_tensors(tensors, state.tensors()[group]), group
+            times += 1
+            assert state.rollbacks == times
+            went = {"rollbacks": times, "lr_factor": state.lr_factor}
+            assert state.numbers() == numbers | went
+            assert checkpoints.steps(path / "checkpoints")[-1] == 5
+            assert read_json(path / "status.json")["step"] == 5
+    events = events_of(path, "rolled_back")
+    assert [(row["update"], row["step"], row["segment"]) for row in events] == [
+        (9, 5, 1),
+        (10, 5, 2),
+    ]
+    assert [row["rollbacks"] for row in events] == [1, 2]
+    assert [row["lr_factor"] for row in events] == pytest.approx([1e-6, 1e-12])
+    assert [row["lr"] for row in events] == pytest.approx([1e10, 1e4])
+    assert all(row["what"] and row["gradient_norms_before"] and row["rows"] for row in events)
+    result = read_json(path / "result.json")
+    assert (result["skipped"], result["rollbacks"], result["updates"]) == (0, 2, 14)
+    assert_all_that_is_saved_is_finite(path)
+
+
+def test_what_was_measured_behind_the_checkpoint_no_longer_counts(tmp_path: Path) -> None:
+    training = failing(tmp_path, EXPLODES)
+    list(training.carry_on())
+    path = training.folder.path
+    steps = [(row["segment"], row["step"]) for row in measurements(path) if row["split"] == "train"]
+    assert steps == [(0, 4), (2, 8), (2, 12), (2, 14)]
+    written = [row["step"] for row in read_rows(path / "metrics.jsonl") if row["split"] == "train"]
+    assert written == [4, 8, 8, 8, 12, 14]
+    best = read_json(path / "result.json")["best"]
+    assert best["step"] in {row["step"] for row in measurements(path)}
+
+
+def test_going_back_to_the_beginning(tmp_path: Path) -> None:
+    training = failing(tmp_path, EXPLODES_AT_ONCE)
+    list(training.carry_on())
+    (event,) = events_of(training.folder.path, "rolled_back")
+    assert (event["update"], event["step"]) == (1, 0)
+    slower = failing(
+        tmp_path, EXPLODES_AT_ONCE, "optimizer.lr=0.1", "training.divergence=stop", name="slower"
+    )
+    list(slower.carry_on())
+    left, right = training.session.state, slower.session.state
+    assert left.lr_factor * 1e10 == pytest.approx(0.1)
+    torch.testing.assert_close(left.weights, right.weights, rtol=1e-4, atol=1e-5)
+
+
+def test_after_the_last_time_it_may_go_back_a_failure_ends_the_training(tmp_path: Path) -> None:
+    training = failing(tmp_path, EXPLODES, "training.divergence.rollback.max=1")
+    with pytest.raises(DivergedError) as caught:
+        list(training.carry_on())
+    assert "training.divergence.rollback.max: 1 is used up; the last good" in caught.value.message
+    assert "a smaller training.divergence.rollback.lr_factor" in caught.value.remedy
+    path = training.folder.path
+    words = [row["event"] for row in events_of(path, "rolled_back", "diverged")]
+    assert words == ["rolled_back", "diverged"]
+    assert read_json(path / "status.json")["state"] == "diverged"
+    assert_all_that_is_saved_is_finite(path)
+
+
+def test_a_damaged_checkpoint_is_not_gone_back_to(tmp_path: Path) -> None:
+    training = failing(tmp_path, EXPLODES, "training.checkpoint_every={updates: 4}")
+    folder = training.folder.path / "checkpoints"
+    went: list[int] = []
+    for step in training.carry_on():
+        if step.step == 8 and not went:
+            (checkpoints.folder_of(folder, 8) / "network.safetensors").write_bytes(b"x")
+        if step.rolled_back:
+            went.append(step.step)
+    assert went[0] == 4
+    assert [row["step"] for row in events_of(training.folder.path, "damaged")] == [8]
+    assert read_json(training.folder.path / "result.json")["rollbacks"] == len(went)
+
+
+def test_first_weights_that_are_not_finite_are_not_helped_by_going_back(tmp_path: Path) -> None:
+    training = failing(tmp_path, "divergence: {rollback: {}}")
+    training.session.state.network_tensors()["dense1.bias"][0] = torch.inf
+    with pytest.raises(DivergedError, match=r"update 0: dense1\.bias before the update") as caught:
+        list(training.carry_on())
+    assert caught.value.remedy == "smaller first weights: initializer, bias_initializer"
+    assert events_of(training.folder.path, "rolled_back") == []
+
+
+def test_nothing_that_is_not_finite_can_be_saved(tmp_path: Path) -> None:
+    training = failing(tmp_path, EXPLODES)
+    training.session.state.slots["velocity"][0] = torch.inf
+    with pytest.raises(AssertionError, match=r"velocity\.dense1\.weight is about to be saved"):
+        training.save()
+    assert checkpoints.steps(training.folder.checkpoints) == []
+    training.folder.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (
+            ["gradient_clipping={value: 1e20}"],
+            "a lower optimizer.lr, or a tighter gradient_clipping",
+        ),
+        (["training.precision=float16"], "training.precision: bfloat16"),
+    ],
+)
+def test_the_remedy_fits_the_experiment(options: list[str], remedy: str, tmp_path: Path) -> None:
+    config = config_file(tmp_path, EXPLODES_PLAINLY, *options)
+    with pytest.raises(DivergedError) as caught:
+        list(start(config, runs=tmp_path / "runs", name="boom", command=[]).carry_on())
+    assert remedy in caught.value.remedy
 
 
 def test_what_is_refused_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
@@ -212,7 +404,7 @@ def test_a_run_goes_on_on_another_device_if_it_is_told_to(tmp_path: Path) -> Non
     (path / "run.json").write_text(json.dumps(about))
     with pytest.raises(MachineError, match="cuda:15"):
         resume(path)
-    training = resume(path, device="cpu")
+    training = resume(path, Terms(["training.device=cpu"]))
     training.folder.close()
     assert str(training.session.machine.device) == "cpu"
 
@@ -252,8 +444,10 @@ def test_a_config_that_was_edited_is_noticed(tmp_path: Path) -> None:
     path = stopped_run(tmp_path)
     saved = (path / "config.yaml").read_text()
     (path / "config.yaml").write_text(saved.replace("lr: 0.01", "lr: 0.5"))
-    with pytest.raises(RunError, match=r"config\.yaml was changed since the run began"):
+    with pytest.raises(ConfigError, match=r"1 problem in .*config\.yaml") as caught:
         resume(path)
+    problem = caught.value.problems[0]
+    assert problem.message.startswith("optimizer.lr: 0.01 -> 0.5; --accept-changes goes on")
     (path / "config.yaml").write_text("# a comment changes nothing\n" + saved)
     resume(path).folder.close()
 

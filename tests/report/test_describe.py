@@ -70,6 +70,14 @@ def test_settings_say_kind_bounds_default_and_meaning() -> None:
     assert whole["training"].default == "as listed below"
 
 
+def test_groups_inside_groups_are_described() -> None:
+    text = "\n".join(details(Training))
+    assert "divergence: What happens when a loss, gradient" in text
+    assert "divergence.rollback: Goes back to the newest checkpoint" in text
+    assert "  lr_factor: number > 0 and < 1  (default 0.5)" in text
+    assert {"divergence", "divergence.rollback"} <= details_json(Training)["inside"].keys()
+
+
 EVERYTHING: list[type[Spec]] = [
     *(choice for family in FAMILIES for choice in members(family).values()),
     *groups().values(),

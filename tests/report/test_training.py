@@ -14,12 +14,13 @@ from dnnlab.report.screen import console
 from dnnlab.report.training import show_header, show_preview, show_result, watch
 from dnnlab.runs.records import read_json
 from tests.support import DIGITS, config_file, made_up_data, session_of
+from tests.variations import EXPLODES, HUGE_ROW, text_of
 
 
-def watched(folder: Path, *, terminal: bool) -> tuple[list[str], list[str]]:
+def watched(folder: Path, text: str = DIGITS, *, terminal: bool) -> tuple[list[str], list[str]]:
     """Returns what is said while a run trains, and what is said of its result."""
-    training = start(config_file(folder, DIGITS), runs=folder, name="r", command=[])
-    said = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
+    training = start(config_file(folder, text), runs=folder, name="r", command=[])
+    said = Console(file=io.StringIO(), force_terminal=terminal, width=300, color_system=None)
     show_header(training.session, said)
     watch(training.carry_on(), training.session, said)
     after = Console(file=io.StringIO(), width=100)
@@ -46,6 +47,31 @@ def test_a_terminal_gets_a_bar_besides(tmp_path: Path) -> None:
     assert text.count("train: loss") == 3
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_was_not_finite_is_said_when_it_happens(terminal: bool, tmp_path: Path) -> None:
+    lines, after = watched(tmp_path, text_of(HUGE_ROW, tmp_path), terminal=terminal)
+    said = [line for line in lines if "left out" in line]
+    pattern = (
+        r".*update \d+: .*running_var after the update is not finite \(lr 0\.01; gradient norms "
+        r"before it: .*\); left out \(\d of at most 8\).*"
+    )
+    assert len(said) == 5
+    assert all(re.fullmatch(pattern, line) for line in said), said
+    assert re.fullmatch(r"14 updates in .*; all updates applied but 5", after[-2])
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_going_back_is_said_when_it_happens(terminal: bool, tmp_path: Path) -> None:
+    lines, after = watched(tmp_path, text_of(EXPLODES, tmp_path), terminal=terminal)
+    said = [line for line in lines if "; back to" in line]
+    assert [line.partition("; back")[2].strip() for line in said] == [
+        "to update 5, lr times 1e-06 (1 of at most 3)",
+        "to update 5, lr times 1e-12 (2 of at most 3)",
+    ]
+    assert all(re.search(r"update (9|10): .* is not finite \(lr 1", line) for line in said)
+    assert re.fullmatch(r"14 updates in .*; all updates applied; went back 2 times", after[-2])
+
+
 def test_the_result_is_a_table_and_a_curve(tmp_path: Path) -> None:
     _, lines = watched(tmp_path, terminal=False)
     assert [line.split()[0] for line in lines[:4]] == ["split", "train", "validation", "test"]
@@ -60,6 +86,8 @@ def test_a_result_with_one_record_has_no_curve(capsys: pytest.CaptureFixture[str
         "best": None,
         "seconds": {"total": 2.0, "training": 1.0},
         "updates": 3,
+        "skipped": 0,
+        "rollbacks": 0,
         "ended": "all updates applied",
     }
     rows = [

@@ -208,8 +208,45 @@ def test_weights_that_overflow_are_seen_before_anything_is_kept(tmp_path: Path) 
         session.state.weights.mul_(30)
     stretch = session.engine.advance(1)
     assert stretch.failure is not None
-    assert stretch.failure.what == "the weights after the update"
+    assert stretch.failure.what == "dense1.weight after the update"
     assert torch.isfinite(session.state.weights).all()
+
+
+def test_an_optimizers_memory_that_overflows_is_seen_too(tmp_path: Path) -> None:
+    """A sum of squares that has become infinite would hold its weight still for ever, unseen."""
+    config = text("optimizer: {name: adagrad, lr: 1e-30}", "float32").replace("[6, 5]", "[]")
+    session = session_of(config, folder=tmp_path)
+    squares = session.state.slots["squares"]
+    squares.fill_(3.4028e38)
+    session.state.weights.zero_()
+    session.data.train.inputs.mul_(1e18)  # so gradients are about 1e17: float32 ends at 3.40282e38
+    failure = session.engine.advance(1).failure
+    assert failure is not None
+    assert failure.what == "squares.output.weight after the update"
+    assert (session.state.step, session.state.applied) == (0, 0)
+    assert (squares == squares[0]).all()
+
+
+def test_what_was_not_finite_before_the_update_is_named(tmp_path: Path) -> None:
+    session = session_of(text("", "float32"), folder=tmp_path)
+    with torch.no_grad():
+        session.state.network.module.get_parameter("dense2.bias")[1] = math.nan
+    failure = session.engine.advance(1).failure
+    assert failure is not None
+    assert failure.what == "dense2.bias before the update"
+
+
+def test_gradient_norms_before_a_failure_are_kept_over_stretches(tmp_path: Path) -> None:
+    session = session_of(text("", "float32"), folder=tmp_path)
+    norms = [norm for until in (3, 12) for norm in session.engine.advance(until).gradient_norms]
+    session.data.train.inputs.fill_(math.nan)
+    failure = session.engine.advance(14).failure
+    assert failure is not None
+    assert failure.gradient_norms == norms[-10:]
+    session.state.step = 5  # as if the training had gone back: those were of another one
+    failure = session.engine.advance(14).failure
+    assert failure is not None
+    assert failure.gradient_norms == []
 
 
 def test_measured_scalars_come_back_in_order() -> None:

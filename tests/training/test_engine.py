@@ -67,3 +67,30 @@ def test_it_stops_before_an_update_that_would_not_be_finite(build: Build, tmp_pa
     assert len(failure.rows) == stretch.sizes[0] if stretch.sizes else 8
     assert failure.lr == 0.1
     assert bool(session.state.weights.isfinite().all())
+
+
+@pytest.mark.parametrize("build", ENGINES)
+def test_an_update_may_be_left_out(build: Build, tmp_path: Path) -> None:
+    session = session_of(TEXT, folder=tmp_path)
+    session.data.train.inputs[5] = 3e38  # in one batch of an epoch
+    engine = build(session)
+    failure = engine.advance(7).failure
+    assert failure is not None
+    assert 5 in failure.rows
+    session.state.step += 1
+    stretch = engine.advance(7)
+    assert stretch.failure is None
+    assert session.state.step == 7
+    assert session.state.applied == 6
+
+
+@pytest.mark.parametrize("build", ENGINES)
+def test_a_state_may_be_loaded_in_between(build: Build, tmp_path: Path) -> None:
+    session = session_of(TEXT, folder=tmp_path)
+    state, engine = session.state, build(session)
+    engine.advance(5)
+    numbers = state.numbers()
+    saved = {group: {n: t.clone() for n, t in ts.items()} for group, ts in state.tensors().items()}
+    losses = engine.advance(12).losses
+    state.load(saved, numbers)
+    assert engine.advance(12).losses == losses

@@ -15,9 +15,12 @@ training: {epochs: {updates: 20}, batch_size: 25, threads: 1}
 """
 
 
-def rates_of(text: str, folder: Path, update: int, *, lowered: float = 1.0) -> tuple[float, float]:
+def rates_of(
+    text: str, folder: Path, update: int, *, lowered: float = 1.0, after_going_back: float = 1.0
+) -> tuple[float, float]:
     session = session_of(START + text, folder=folder)
     session.state.plateau = replace(session.state.plateau, factor=lowered)
+    session.state.lr_factor = after_going_back
     return rates(session.experiment, session.plan, session.state, update)
 
 
@@ -41,3 +44,8 @@ def test_a_schedule_without_momentum_leaves_the_optimizers_own(
 def test_what_performance_scheduling_remembers_lowers_the_rate(tmp_path: Path) -> None:
     text = "optimizer: {name: sgd, lr: 0.5}\nschedule: performance"
     assert rates_of(text, tmp_path, 3, lowered=0.25)[0] == 0.125
+
+
+def test_going_back_lowers_whatever_the_schedule_says(tmp_path: Path) -> None:
+    text = "optimizer: {name: sgd, lr: 0.5, momentum: 0.9}\nschedule: one_cycle"
+    assert rates_of(text, tmp_path, 9, after_going_back=0.25) == pytest.approx((0.125, 0.85))

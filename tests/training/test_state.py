@@ -55,6 +55,7 @@ def test_a_state_is_saved_whole_and_loaded_into_a_fresh_one(tmp_path: Path) -> N
     state.plateau = Plateau(0.25, 1.5, 6)
     state.tally = Tally(updates=3, examples=30, loss=1.25, hits=4, gradient_norm=2.0)
     state.loss_scale = LossScale(128.0, 5)
+    state.skipped, state.rollbacks, state.lr_factor = 2, 1, 0.1
     state.best = Best(5, math.nan, state.copy_of_network())
     state.ended = "enough"
     tensors = {
@@ -68,6 +69,48 @@ def test_a_state_is_saved_whole_and_loaded_into_a_fresh_one(tmp_path: Path) -> N
     for group, saved in state.tensors().items():
         assert same_tensors(saved, other.tensors()[group]), group
     assert other.slots["velocity"].any()
+
+
+def test_a_state_that_knows_nothing_of_failures_is_of_a_training_without_any() -> None:
+    """As the first checkpoints were written."""
+    old = fresh()
+    numbers = old.numbers()
+    for key in ("skipped", "rollbacks", "lr_factor"):
+        del numbers[key]
+    other = fresh(seed=9)
+    other.skipped, other.rollbacks, other.lr_factor = 2, 1, 0.1
+    other.load(old.tensors(), numbers)
+    assert other.numbers() == old.numbers()
+
+
+def test_beginning_anew_leaves_nothing_behind(tmp_path: Path) -> None:
+    text = TEXT.replace("sgd, momentum: 0.9", "adagrad")  # its slots do not begin at 0
+    session, untouched = (session_of(text, folder=tmp_path) for _ in range(2))
+    session.engine.advance(7)
+    state = session.state
+    state.plateau = Plateau(0.25, 1.5, 6)
+    state.tally = Tally(updates=3, examples=30)
+    state.loss_scale = LossScale(128.0, 5)
+    state.best = Best(5, 1.0, state.copy_of_network())
+    state.skipped, state.rollbacks, state.lr_factor, state.ended = 2, 1, 0.1, "enough"
+    experiment, engine = session.experiment, session.engine
+    state.begin_anew(experiment.optimizer, experiment.training.seed)
+    assert state.numbers() == untouched.state.numbers()  # of the best, that there is none
+    for group, tensors in untouched.state.tensors().items():
+        assert same_tensors(tensors, state.tensors()[group]), group
+    assert engine.advance(7).losses == untouched.engine.advance(7).losses
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "name", ["dense2.weight", "output.bias", "norm1.running_var", "velocity.dense1.weight"]
+)
+def test_a_number_that_is_not_finite_is_found_wherever_it_is(name: str, number: float) -> None:
+    state = fresh()
+    assert state.not_finite() is None
+    tensors = {**state.network_tensors(), **state.slot_tensors()}
+    tensors[name].view(-1)[-1] = number
+    assert state.not_finite() == name
 
 
 def test_what_does_not_fit_is_named() -> None:
