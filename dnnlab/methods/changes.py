@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +43,10 @@ NEVER = (
 )
 
 
+ROLLBACK = ("training.checkpoint_every",)
+"""No longer free where a training goes back to its checkpoints."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A setting that is not what it was."""
@@ -50,6 +54,8 @@ class Change:
     path: tuple[str, ...]
     before: Any
     now: Any
+    goes_back: bool = False
+    """Whether the training may go back to a checkpoint."""
 
     @property
     def key(self) -> str:
@@ -59,6 +65,8 @@ class Change:
     @property
     def kind(self) -> Kind:
         """Returns whether it may change."""
+        if self.goes_back and any(self._within(key) for key in ROLLBACK):
+            return "accept"
         if any(self._within(key) for key in FREE):
             return "free"
         return "never" if any(self._within(key) for key in NEVER) else "accept"
@@ -73,7 +81,11 @@ class Change:
 
 def changes(before: Experiment, now: Experiment) -> list[Change]:
     """Returns what differs between two experiments, setting by setting."""
-    return list(_differences((), settings(before), settings(now)))
+    goes_back = now.training.divergence.rollback is not None
+    return [
+        replace(change, goes_back=goes_back)
+        for change in _differences((), settings(before), settings(now))
+    ]
 
 
 def recorded(run: Path) -> Experiment | None:
@@ -93,6 +105,11 @@ def recorded(run: Path) -> Experiment | None:
             f"{path} says what this dnnlab does not know{first}",
             remedy="use the dnnlab that wrote it",
         ) from error
+
+
+def as_begun(run: Path, now: Experiment) -> bool:
+    """Whether a run began with these settings; all that one of an older dnnlab can be asked."""
+    return read_json(run / "run.json").get("config_hash") == now.digest()
 
 
 def _differences(path: tuple[str, ...], before: Any, now: Any) -> Iterator[Change]:

@@ -76,8 +76,8 @@ class Training:
         the last good checkpoint stays.
         """
         session, state = self.session, self.session.state
-        self.folder.status("running", state.step)
         try:
+            self.folder.status("running", state.step)
             for progress in self._timed_steps():
                 if failure := progress.skipped:
                     self.folder.event("skipped", step=failure.update, **_evidence(failure))
@@ -259,6 +259,12 @@ def kept_network(experiment: Experiment, state: State) -> dict[str, Any]:
     return state.network_tensors()
 
 
+def room_for(session: Session) -> int:
+    """Returns how many bytes a run's checkpoints take at most."""
+    goes_back = session.experiment.training.divergence.rollback is not None
+    return checkpoints.room_for(session.state, goes_back=goes_back)
+
+
 def start(
     config: Config,
     *,
@@ -276,7 +282,7 @@ def start(
     seconds = Seconds()
     check_runs_folder(runs, 0)
     session = assemble(config)
-    low = check_runs_folder(runs, checkpoints.room_for(session.state))
+    low = check_runs_folder(runs, room_for(session))
     origin = Origin(
         config=to_yaml(session.experiment),
         source=config.text,

@@ -26,19 +26,23 @@ from torch import Tensor
 
 from dnnlab import disk
 from dnnlab.errors import RunError
-from dnnlab.runs.records import parse_json, read_json, to_json
+from dnnlab.runs.records import json_bytes, open_file, parse_json, read_json
 from dnnlab.training.state import State
 
 SCHEMA = 1
 TENSOR_FILES = ("network", "optimizer", "best")
-STEP = re.compile(r"step-(\d{9,})")
-DEBRIS = re.compile(r"\.step-\d{9,}\.\d+\.(tmp|old)")
+STEP = re.compile(r"step-([0-9]{9}|[1-9][0-9]{9,17})")
+DEBRIS = re.compile(r"\.step-[0-9]{9,}\.[0-9]+\.(tmp|old)")
 KEPT = 2
 """How many of the newest checkpoints stay; that of the best step stays too."""
 OVERHEAD = 2**16
 """Bytes of a checkpoint that are no tensors, at most."""
 HEADER = 512
 """Bytes that a file spends on a tensor's name and shape, at most."""
+
+
+class NewerSchema(RunError):
+    """A later dnnlab wrote a checkpoint: it is not damaged, and must stay as it is."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Checkpoint:
         """Returns the seconds by phase that the run had taken. Raises RunError."""
         try:
             spent = self.state["seconds"]
-            return {phase: float(spent[phase]) for phase in ("total", "training", "evaluation")}
+            return {phase: _seconds(spent[phase]) for phase in ("total", "training", "evaluation")}
         except (KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from error
 
@@ -78,14 +82,13 @@ def folder_of(checkpoints: Path, step: int) -> Path:
 
 def steps(checkpoints: Path) -> list[int]:
     """Returns the steps of which there is a checkpoint, whole or not, the oldest first."""
-    if not checkpoints.is_dir():
+    try:
+        folders = [e.name for e in os.scandir(checkpoints) if e.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
         return []
-    found = (
-        STEP.fullmatch(entry.name)
-        for entry in os.scandir(checkpoints)
-        if entry.is_dir(follow_symlinks=False)
-    )
-    return sorted(int(match[1]) for match in found if match)
+    except OSError as error:
+        raise RunError(f"{checkpoints} cannot be read: {error.strerror}") from error
+    return sorted(int(match[1]) for name in folders if (match := STEP.fullmatch(name)))
 
 
 def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
@@ -94,7 +97,7 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
     `extra` is kept in state.json beside the state's own numbers.
     """
     final = folder_of(checkpoints, state.step)
-    if final.exists():
+    if final.is_dir() and not final.is_symlink():
         return
     files = {
         f"{group}.safetensors": safetensors.torch.save(
@@ -103,12 +106,12 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
         for group, tensors in state.tensors().items()
     }
     numbers = {"schema": SCHEMA, **extra, "state": state.numbers()}
-    files["state.json"] = to_json(numbers, indent=1).encode()
+    files["state.json"] = json_bytes(numbers)
     manifest = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in files.items()
     }
-    files["manifest.json"] = to_json({"schema": SCHEMA, "files": manifest}, indent=1).encode()
+    files["manifest.json"] = json_bytes({"schema": SCHEMA, "files": manifest})
     temporary = checkpoints / f".{final.name}.{os.getpid()}.tmp"
     disk.remove_folder(temporary)
     with disk.explained(final, size=sum(map(len, files.values()))):
@@ -123,10 +126,12 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
             raise
 
 
-def room_for(state: State) -> int:
-    """Returns how many bytes the checkpoints of a run take at most, the one being written too."""
+def room_for(state: State, *, goes_back: bool) -> int:
+    """Returns how many bytes the checkpoints of a run take at most: the newest, the best and the one
+    being written, and two more where a training may have to go back to them.
+    """
     network, optimizer = _sizes(state)
-    return (KEPT + 2) * (2 * network + optimizer + OVERHEAD)
+    return (KEPT + (4 if goes_back else 2)) * (2 * network + optimizer + OVERHEAD)
 
 
 def largest_file(state: State) -> int:
@@ -180,9 +185,10 @@ def load(checkpoints: Path, step: int, most: int | None = None) -> Checkpoint:
     """
     folder = folder_of(checkpoints, step)
     manifest = read_json(folder / "manifest.json")
-    if manifest.get("schema") != SCHEMA:
-        raise RunError(
-            f"{folder} has schema {manifest.get('schema')}; this dnnlab reads {SCHEMA}",
+    if (schema := manifest.get("schema")) != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        raise (NewerSchema if newer else RunError)(
+            f"{folder} has schema {str(schema)[:20]}; this dnnlab reads {SCHEMA}",
             remedy="use the dnnlab that wrote it",
         )
     files = manifest.get("files")
@@ -190,16 +196,13 @@ def load(checkpoints: Path, step: int, most: int | None = None) -> Checkpoint:
     if not isinstance(files, dict) or not {"state.json", "network.safetensors"} <= set(files):
         raise RunError(f"{folder / 'manifest.json'} lists no checkpoint")
     if strangers := set(files) - allowed:
-        raise RunError(f"{folder / 'manifest.json'} names {sorted(strangers)[0]!r}")
+        raise RunError(f"{folder / 'manifest.json'} names {sorted(strangers)[0][:100]!r}")
     contents = {name: _verified(folder / name, entry, most) for name, entry in files.items()}
     tensors = {}
     for group in TENSOR_FILES:
         name = f"{group}.safetensors"
         if name in contents:
-            try:
-                tensors[group] = safetensors.torch.load(contents[name])
-            except SafetensorError as error:
-                raise RunError(f"{folder / name} holds no tensors: {error}") from error
+            tensors[group] = _tensors(contents[name], folder / name)
     return Checkpoint(
         folder, step, tensors, parse_json(contents["state.json"], folder / "state.json")
     )
@@ -210,17 +213,21 @@ def load_newest(
 ) -> tuple[Checkpoint | None, dict[int, str]]:
     """Returns the newest checkpoint that is whole, and by step what was wrong with those after it.
 
-    Those of steps after `until` are not looked at. None if no checkpoint was ever saved. A writer may save and remove others meanwhile. Raises
-    RunError if there are some and all are damaged.
+    Those of steps after `until` are not looked at. None if no checkpoint was ever saved. A writer
+    may save and remove others meanwhile. Raises RunError if there are some and all are damaged, or
+    one is of a later dnnlab.
     """
     damaged: dict[int, str] = {}
     last = math.inf if until is None else until
     while unread := [step for step in steps(checkpoints) if step not in damaged and step <= last]:
-        step = unread[-1]
-        try:
-            return load(checkpoints, step, most), damaged
-        except RunError as error:
-            if folder_of(checkpoints, step).is_dir():
+        for step in reversed(unread):
+            try:
+                return load(checkpoints, step, most), damaged
+            except NewerSchema:
+                raise
+            except RunError as error:
+                if not folder_of(checkpoints, step).is_dir():
+                    break  # it was removed, so there are newer ones now
                 damaged[step] = error.message
     if damaged:
         reasons = "; ".join(damaged.values())
@@ -232,17 +239,36 @@ def load_newest(
 
 
 def _verified(path: Path, entry: Any, most: int | None) -> bytes:
+    """Returns the content of a file that is as its manifest says. Raises RunError."""
     size = entry.get("size") if isinstance(entry, dict) else None
+    if path.suffix == ".json":
+        most = OVERHEAD
     try:
-        found = path.stat().st_size
-        if found != size:
-            raise RunError(f"{path} has {found} bytes, its manifest says {size}")
-        if most is not None and found > most:
-            raise RunError(f"{path} has {found} bytes; a state of this net takes {most} at most")
-        content = path.read_bytes()
+        with open_file(path) as file:
+            found = os.fstat(file.fileno()).st_size
+            if found != size:
+                raise RunError(f"{path} has {found} bytes, its manifest says {str(size)[:20]}")
+            if most is not None and found > most:
+                text = f"{path} has {found:,} bytes; a state of this net takes {most:,} at most"
+                raise RunError(text)
+            content = file.read(found)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != entry.get("sha256"):
         raise RunError(f"{path} has changed: its SHA-256 begins {digest[:12]}")
     return content
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} are no seconds")
+    return float(value)
+
+
+def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
+    """Returns the tensors of a file. Raises RunError if it holds none that torch knows."""
+    try:
+        return safetensors.torch.load(content)
+    except (SafetensorError, KeyError, RuntimeError, AssertionError, TypeError) as error:
+        raise RunError(f"{path} holds no tensors: {error!r}") from error

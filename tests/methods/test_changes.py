@@ -45,3 +45,13 @@ def test_the_kind_of_a_change(key: str, kind: Kind) -> None:
 def test_long_values_are_cut() -> None:
     change = Change(("architecture", "hidden"), list(range(100)), None)
     assert len(str(change)) < 100
+
+
+def test_where_a_training_goes_back_to_its_checkpoints_they_matter() -> None:
+    text = DIGITS.replace("threads: 1", "threads: 1, checkpoint_every: {every}, divergence: {then}")
+    for then, kind in (("stop", "free"), ("{rollback: {}}", "accept")):
+        one, other = (
+            experiment_of(text.replace("{every}", every).replace("{then}", then))
+            for every in ("1", "2")
+        )
+        assert [change.kind for change in changes(one, other)] == [kind]

@@ -55,7 +55,62 @@ class Mutant:
 
 FUZZERS: tuple[str, ...] = ()
 
-MUTANTS: tuple[Mutant, ...] = ()
+CRASHES = "tests/reliability/test_crashes.py::test_no_state_of_the_disk_breaks_a_promise"
+SAVING = "tests/reliability/test_faults.py::test_saving"
+MAKING = "tests/reliability/test_faults.py::test_making_a_run"
+FSYNC = (
+    "tests/reliability/test_faults.py::"
+    "test_an_fsync_that_failed_is_not_believed_when_it_is_tried_again"
+)
+STOPPED = "tests/test_resume.py::test_interrupted_many_times"
+DROPPED = "tests/test_resume.py::test_interrupted_anywhere_and_resumed"
+DISK, FOLDER = "dnnlab/disk.py", "dnnlab/runs/folder.py"
+CHECKPOINTS, STATE = "dnnlab/runs/checkpoints.py", "dnnlab/training/state.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    # What makes things durable, and in which order.
+    Mutant(DISK, "system.fsync(descriptor)", CRASHES, after="def write_new"),
+    Mutant(DISK, "system.fsync_folder(temporary)", CRASHES),
+    Mutant(DISK, "system.fsync_folder(final.parent)", CRASHES),
+    Mutant(DISK, "system.fsync_folder(path.parent)", CRASHES, after="def replace"),
+    Mutant(DISK, "system.fsync_folder(path.parent)", CRASHES, after="def make_folder("),
+    Mutant(DISK, "system.fsync(self._descriptor)", CRASHES),
+    Mutant(FOLDER, "self._metrics.sync()", CRASHES),
+    Mutant(FOLDER, "self._events.sync()", CRASHES),
+    Mutant(FOLDER, "disk.sync_folder(path)", CRASHES, after="run.event("),
+    Mutant(FOLDER, "disk.sync_folder(path)", CRASHES, after='path / "run.json", json_bytes'),
+    Mutant(
+        CHECKPOINTS,
+        "disk.rename_folder(temporary, final)",
+        CRASHES,
+        "disk.system.rename(temporary, final)",
+    ),
+    Mutant(
+        CHECKPOINTS,
+        'temporary = checkpoints / f".{final.name}.{os.getpid()}.tmp"',
+        CRASHES,
+        "temporary = final",
+    ),
+    # What a kill leaves is mended.
+    Mutant(DISK, "system.truncate(self._descriptor, whole)", "tests/test_disk.py"),
+    Mutant(FOLDER, "checkpoints.remove_debris(run.checkpoints)", CRASHES),
+    Mutant(FOLDER, "disk.remove_file(entry)", CRASHES),
+    Mutant(FOLDER, "self.segment += 1", "tests/runs/test_folder.py"),
+    Mutant(FOLDER, "checkpoints.set_aside(self.checkpoints, step)", "tests/methods/test_train.py"),
+    # What fails leaves nothing, and is not believed.
+    Mutant(DISK, "self._broken = True", FSYNC, after="def sync"),
+    Mutant(
+        DISK,
+        "self._broken = True  # the next line would be appended to a part of this one",
+        "tests/test_disk.py",
+    ),
+    Mutant(DISK, "remove_folder(path)", MAKING, after="def make_folder("),
+    Mutant(DISK, "remove_file(temporary)", "tests/test_disk.py", after="rename(temporary, path)"),
+    Mutant(CHECKPOINTS, "disk.remove_folder(temporary)", SAVING, after="except BaseException"),
+    Mutant(CHECKPOINTS, "disk.remove_folder(final)", SAVING, after="except BaseException"),
+    Mutant(FOLDER, "disk.remove_folder(path)", MAKING, after="return cls._filled"),
+    Mutant(FOLDER, "self._metrics.close()", MAKING, after='path / "events.jsonl"'),
+)
 
 
 def survivors(mutants: Sequence[Mutant]) -> list[Mutant]:
@@ -103,6 +158,8 @@ def _passes(root: Path, *tests: str) -> bool:
 
 
 if __name__ == "__main__":
-    left = survivors(MUTANTS)
-    print(f"{len(MUTANTS) - len(left)} of {len(MUTANTS)} mutants caught")
+    words = sys.argv[1:]
+    chosen = [each for each in MUTANTS if not words or any(word in str(each) for word in words)]
+    left = survivors(chosen)
+    print(f"{len(chosen) - len(left)} of {len(chosen)} mutants caught")
     sys.exit(1 if left else 0)

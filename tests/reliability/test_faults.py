@@ -13,7 +13,7 @@ import pytest
 from dnnlab import disk
 from dnnlab.errors import DnnlabError, MachineError, RunError
 from dnnlab.methods.resume import resume
-from dnnlab.methods.train import Training, start
+from dnnlab.methods.train import Training, room_for, start
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import RunFolder
 from dnnlab.runs.listing import list_runs
@@ -210,7 +210,7 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_computed(tmp_pat
     training = start(config, runs=tmp_path / "runs", name="roomy", command=[])
     training.folder.close()
     assert training.notes == []
-    needed = checkpoints.room_for(training.session.state)
+    needed = room_for(training.session)
     with on(Small(2 * needed)):
         training = start(config, runs=tmp_path / "runs", name="narrow", command=[])
     training.folder.close()
