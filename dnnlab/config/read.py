@@ -75,6 +75,8 @@ def validate(document: Document, *, subject: str, folder: Path) -> Experiment:
         experiment = Experiment.model_validate(document.data, context={"folder": folder})
     except ValidationError as error:
         raise ConfigError(subject, problems(error, document), remedy=_more(error)) from None
+    except UnicodeEncodeError as error:  # pydantic cannot say what is wrong with it
+        raise ConfigError(subject, message=f"{subject}: half a character: {error}") from None
     if found := contradictions(experiment):
         raise ConfigError(subject, [_placed(finding, document) for finding in found])
     return experiment.resolved()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from dnnlab.config.read import validate
 from dnnlab.config.write import settings
-from dnnlab.config.yaml12 import parse
+from dnnlab.config.yaml12 import Document
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.runs.records import read_json
@@ -96,9 +96,9 @@ def recorded(run: Path) -> Experiment | None:
     if not path.exists():
         return None
     found = read_json(path).get("settings")
-    text = json.dumps(found, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    document = Document(found if isinstance(found, dict) else {})
     try:
-        return validate(parse(text, subject=str(path)), subject=str(path), folder=run)
+        return validate(document, subject=str(path), folder=run)
     except ConfigError as error:
         first = f": {error.problems[0].message}" if error.problems else ""
         raise RunError(

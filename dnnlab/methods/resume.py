@@ -13,9 +13,9 @@ from dnnlab.config.read import Config, read
 from dnnlab.config.write import settings, to_yaml
 from dnnlab.errors import ConfigError, DataError, Problem, RunError
 from dnnlab.experiment import Experiment
-from dnnlab.methods.changes import Change, changes, recorded
+from dnnlab.methods.changes import Change, as_begun, changes, recorded
 from dnnlab.methods.session import Session, assemble
-from dnnlab.methods.train import Seconds, Training
+from dnnlab.methods.train import Seconds, Training, room_for
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import RunFolder, check_run, check_runs_folder
 from dnnlab.runs.records import read_json, read_rows, scan_rows
@@ -23,6 +23,8 @@ from dnnlab.training.machine import Machine
 
 MOST_POINTS = 1000
 """Updates at which two schedules are compared."""
+MOST_SHOWN = 100
+"""Characters of what was said of another machine."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
     before = _before(path, terms)
     config = read(path / "config.yaml", [*terms.options, *_length(before, terms)])
     found = changes(before, config.experiment)
-    _refuse_changes(found, config, terms)
+    refuse_changes(found, config, terms)
     session = assemble(config, begin=False)
     _same_data(path, session)
     state = session.state
@@ -90,7 +92,7 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
             remedy="resume it where it began, or without --exact",
         )
     notes += _lost(path, state.step)
-    if low := check_runs_folder(path, checkpoints.room_for(state)):
+    if low := check_runs_folder(path, room_for(session)):
         notes.append(low)
     if finished:
         folder.set_result_aside()
@@ -118,7 +120,7 @@ def _before(path: Path, terms: Terms) -> Experiment:
     if (kept := recorded(path)) is not None:
         return kept
     now = read(path / "config.yaml").experiment
-    if read_json(path / "run.json").get("config_hash") != now.digest() and not terms.accept_changes:
+    if not as_begun(path, now) and not terms.accept_changes:
         raise RunError(
             f"{path / 'config.yaml'} is not what the run began with, or this dnnlab has other "
             "defaults than the one that began it; it kept too little to say what differs",
@@ -137,7 +139,8 @@ def _length(before: Experiment, terms: Terms) -> list[str]:
     return [f"schedule.length={json.dumps(settings(length))}"]
 
 
-def _refuse_changes(found: list[Change], config: Config, terms: Terms) -> None:
+def refuse_changes(found: list[Change], config: Config, terms: Terms) -> None:
+    """Raises ConfigError with every change that the terms do not allow."""
     problems = []
     for change in found:
         place = config.document.place_of(change.path)
@@ -171,13 +174,13 @@ def _check_length(
     def refusal(message: str) -> ConfigError:
         return ConfigError(config.subject, [place.problem(f"training.epochs: {message}")])
 
+    if step > plan.total_updates:
+        raise refusal(f"{plan.total_updates} updates are fewer than the {step} applied already")
     if not _within(found, "training.epochs"):
         if terms.schedule is not None:
             message = "--schedule says what other training.epochs do to the rate: they are the same"
             raise ConfigError("--schedule", [Problem("--schedule", message)])
         return
-    if step > plan.total_updates:
-        raise refusal(f"{plan.total_updates} updates are fewer than the {step} applied already")
     old = before.plan(plan.num_train)
     stretched = before.schedule.span(Span(plan.total_updates, plan.updates_per_epoch))
     if terms.schedule is None and _differ(before.schedule, old.span, stretched, step):
@@ -226,7 +229,7 @@ def _other_machine(path: Path, machine: Machine) -> list[str]:
     before, now = read_json(path / "environment.json"), machine.describe()
     keys = ("dnnlab", "code", "torch", "numpy", "device", "device_name", "threads")
     return [
-        f"{key} {before[key]} -> {now[key]}"
+        f"{key} {str(before[key])[:MOST_SHOWN]} -> {now[key]}"
         for key in keys
         if key in before and before[key] != now[key]
     ]
@@ -245,7 +248,11 @@ def _lost(path: Path, step: int) -> list[str]:
     """Returns what a kill has cost: updates that are applied again, and lines that are no rows."""
     notes = []
     reached = [row["step"] for row in scan_rows(path / "metrics.jsonl")[0]]
-    status = read_json(path / "status.json") if (path / "status.json").exists() else {}
+    try:
+        status = read_json(path / "status.json")
+    except RunError as error:  # nothing depends on it
+        notes.append(str(error))
+        status = {}
     if isinstance(status.get("step"), int):
         reached.append(status["step"])
     if (last := max(reached, default=0)) > step:

@@ -127,7 +127,7 @@ def save(checkpoints: Path, state: State, extra: dict[str, Any]) -> None:
 
 
 def room_for(state: State, *, goes_back: bool) -> int:
-    """Returns how many bytes the checkpoints of a run take at most: the newest, the best and the one
+    """Returns how many bytes the checkpoints of a run take at most: the newest, the best, the one
     being written, and two more where a training may have to go back to them.
     """
     network, optimizer = _sizes(state)

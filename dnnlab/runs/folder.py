@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import stat
 import subprocess
 import time
 import uuid
@@ -32,6 +33,7 @@ from dnnlab.errors import DnnlabError, MachineError, RunError
 from dnnlab.runs import checkpoints, lock
 from dnnlab.runs.names import as_name, taken
 from dnnlab.runs.records import (
+    MOST_LOG,
     beginnings,
     json_bytes,
     measurements,
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 HEARTBEAT = 10.0
 """Seconds after which status.json says anew how far a run has come."""
+MOST_OF_A_REASON = 1000
+"""Characters of why a checkpoint is damaged, in the events: it may quote what somebody else wrote.
+"""
 DEBRIS = re.compile(r"\.[a-z.]+\.\d+\.tmp")
 Status = Literal["running", "finished", "interrupted", "failed", "diverged"]
 
@@ -164,7 +169,7 @@ class RunFolder:
         with disk.explained(self.path):
             for step, reason in damaged.items():
                 checkpoints.set_aside(self.checkpoints, step)
-                self.event("damaged", step=step, reason=reason)
+                self.event("damaged", step=step, reason=reason[:MOST_OF_A_REASON])
         self.saved_step = newest.step if newest else None
         return newest, damaged
 
@@ -243,6 +248,9 @@ class RunFolder:
         self._lock.release()
 
 
+NEEDED = ("config.yaml", "data.json", "environment.json", "checkpoints")
+WRITTEN_IN_PLACE = ("metrics.jsonl", "events.jsonl", "lock")
+"""Files that are never replaced; where one is missing it is made."""
 OTHER_FOLDER = "--runs DIR names another folder"
 
 
@@ -254,8 +262,8 @@ def check_runs_folder(runs: Path, needed: int) -> str | None:
     with disk.explained(runs, remedy=OTHER_FOLDER):
         disk.check_writable(runs)
         free = disk.free_bytes(runs)
-    taken_up = f"the checkpoints take up to {disk.in_mib(needed)}"
-    text = f"{taken_up}, {disk.in_mib(free)} are free in {runs}"
+    taken_up = f"the checkpoints take up to {disk.sized(needed)}"
+    text = f"{taken_up}, {disk.sized(free)} are free in {runs}"
     if free < needed:
         raise MachineError(text, remedy=f"make room, or {OTHER_FOLDER}")
     return text if free < 3 * needed else None
@@ -269,11 +277,22 @@ def check_run(path: Path) -> dict[str, Any]:
             f"{path} has schema {about.get('schema')!r}; this dnnlab reads {SCHEMA}",
             remedy="use the dnnlab that wrote it",
         )
-    for name in ("config.yaml", "data.json", "environment.json", "checkpoints"):
-        if not (path / name).exists():
-            raise RunError(f"{path} is no whole run: {name} is missing")
-        if (path / name).is_symlink():
+    for name in (*NEEDED, *WRITTEN_IN_PLACE):
+        what = "folder" if name == "checkpoints" else "file"
+        try:
+            entry = os.lstat(path / name)
+        except FileNotFoundError:
+            if name in WRITTEN_IN_PLACE:
+                continue
+            raise RunError(f"{path} is no whole run: {name} is missing") from None
+        except OSError as error:
+            raise RunError(f"{path / name} cannot be read: {error.strerror}") from error
+        if stat.S_ISLNK(entry.st_mode):
             raise RunError(f"{path / name} is a link; dnnlab follows none in a run")
+        if not (stat.S_ISDIR if what == "folder" else stat.S_ISREG)(entry.st_mode):
+            raise RunError(f"{path / name} is no {what}")
+        if entry.st_size > MOST_LOG:
+            raise RunError(f"{path / name} has {entry.st_size:,} bytes; at most are {MOST_LOG:,}")
     return about
 
 
@@ -326,12 +345,10 @@ def _git() -> dict[str, Any] | None:
 
     def ask(*words: str) -> str | None:
         try:
-            done = subprocess.run(
-                ["git", *words], capture_output=True, timeout=5, check=False
-            )
+            done = subprocess.run(["git", *words], capture_output=True, timeout=5, check=False)
         except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip() if done.returncode == 0 else None
+        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
 
     commit = ask("rev-parse", "HEAD")
     if commit is None:

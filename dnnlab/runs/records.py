@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,6 +22,14 @@ MOST_BYTES = 64 * 2**20
 """A JSON file of a run is smaller."""
 MOST_LINE = 2**20
 """So is a row."""
+MOST_LOG = 2**32
+"""So is a log."""
+MOST_STRANGE = 10_000
+"""Lines of a log that hold no row, before it is none of ours."""
+MOST_DEPTH = 64
+"""How deeply values of a JSON file are nested, at most."""
+LARGEST = 2**63
+"""Whole numbers are smaller."""
 
 
 def row_of(record: Record, *, segment: int, seconds: float) -> dict[str, Any]:
@@ -61,59 +72,100 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads one JSON object. Raises RunError naming the file if it is not one."""
+def open_file(path: Path) -> BinaryIO:
+    """Opens a file to read. Raises OSError, too if it is none: a pipe would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Reads a file. Raises RunError naming it if it cannot be read, or has more than `most` bytes:
+    it is not read then.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise RunError(f"{path} has {size:,} bytes; at most are {most:,}")
+            return file.read(size)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise RunError(f"{path} has more than {MOST_BYTES} bytes: dnnlab has not written it")
-    return parse_json(content, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads one JSON object. Raises RunError naming the file if it is not one."""
+    return parse_json(read_file(path, MOST_BYTES), path)
 
 
 def parse_json(content: bytes, path: Path) -> dict[str, Any]:
-    """Parses one JSON object. Raises RunError naming the file it came from."""
+    """Parses one JSON object. Raises RunError naming the file it came from, too if it holds what
+    dnnlab does not write: numbers that are not finite or beyond 64 bits, values nested without end.
+    """
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise RunError(f"{path} holds no JSON object")
+    if not _is_ours(value):
+        raise RunError(f"{path} holds numbers, or values so deeply nested, as dnnlab writes none")
     return value
+
+
+def _is_ours(value: Any, depth: int = 0) -> bool:
+    """Whether a JSON value is such as `to_json` writes."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return abs(value) < LARGEST
+    if isinstance(value, str) or value is None:
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return depth < MOST_DEPTH and all(_is_ours(part, depth + 1) for part in parts)
 
 
 def scan_rows(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
     """Returns the rows of a log, and the numbers of the lines, from 1, that hold none.
 
     A line torn by a kill at the end is no line yet. A row has a step, for dnnlab writes none
-    without. Raises OSError if the file is there and cannot be read.
+    without. Raises RunError if the log cannot be read, or is none.
     """
     rows: list[dict[str, Any]] = []
     bad: list[int] = []
-    if not path.exists():
-        return rows, bad
-    with path.open("rb") as file:
-        for number, line in enumerate(_lines(file), start=1):
-            row = _row(line)
-            if row is None:
-                bad.append(number)
-            else:
-                rows.append(row)
+    try:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_LOG:
+                raise RunError(f"{path} has {size:,} bytes; at most are {MOST_LOG:,}")
+            for number, line in enumerate(_lines(file), start=1):
+                if (row := _row(line)) is not None:
+                    rows.append(row)
+                elif len(bad) < MOST_STRANGE:
+                    bad.append(number)
+                else:
+                    raise RunError(
+                        f"{path} is no log: {MOST_STRANGE:,} of its lines hold no row",
+                        remedy="move it elsewhere: the run goes on without it",
+                    )
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
     return rows, bad
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """Yields whole lines; of one that is too long, nothing."""
     while line := file.readline(MOST_LINE):
-        too_long = False
-        while not line.endswith(b"\n"):
-            too_long = True
+        first = line
+        while len(line) == MOST_LINE and not line.endswith(b"\n"):
             line = file.readline(MOST_LINE)
-            if not line:
-                return
-        yield b"" if too_long else line
+        if not line.endswith(b"\n"):
+            return  # torn, or being written
+        yield line if line is first else b""
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
@@ -121,7 +173,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or not _is_count(row.get("step")):
+    if not isinstance(row, dict) or not _is_ours(row) or not _is_count(row.get("step")):
         return None
     return row if _is_count(row.get("segment", 0)) else None
 
