@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: run test check fix bench docs clean
+.PHONY: run test check fix bench soak docs clean
 
 run: $(INSTALLED)  ## train the bundled digits
 	$(BIN)/dnnlab train configs/digits.yaml
@@ -26,6 +26,9 @@ fix: $(INSTALLED)  ## format, and mend what the linter can mend
 bench: $(INSTALLED)  ## compare speed with hand-written loops, on this machine
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/whole_run.py
+
+soak: $(INSTALLED)  ## kill, fill, fuzz and mutate for the better part of an hour; prints figures
+	$(BIN)/python -m tests.reliability.soak
 
 docs: $(INSTALLED)  ## write again what is derived from the code: the reference and the schema
 	$(BIN)/dnnlab schema --out configs/dnnlab.schema.json

@@ -1,4 +1,4 @@
-"""`dnnlab verify-resume`: the proof that a training of this config resumes to the same bits here."""
+"""`dnnlab verify-resume`: the proof that a training of this config resumes to the same bits."""
 
 from __future__ import annotations
 
