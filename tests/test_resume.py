@@ -251,6 +251,13 @@ RICH = (
 )
 
 
+def test_stopped_with_everything_to_remember(tmp_path: Path) -> None:
+    """The control of the controls below: nothing is dropped, nothing shows."""
+    whole = finish(begin(tmp_path, RICH, "whole"))
+    path = stop_at(begin(tmp_path, RICH, "stopped"), 9)
+    assert differences(whole, finish(resume(path))) == []
+
+
 def forget_velocity(state: State) -> None:
     state.slots["velocity"].zero_()
 

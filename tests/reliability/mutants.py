@@ -27,7 +27,7 @@ class Mutant:
 
     file: str
     line: str
-    """The line without its indentation; with `after`, the first such line behind that text."""
+    """The line without indentation and comment; with `after`, the first such line behind that text."""
     test: str
     instead: str = "pass"
     after: str = ""
@@ -41,7 +41,8 @@ class Mutant:
             begin = 1 + next(
                 (at for at, line in enumerate(lines) if self.after in line), len(lines)
             )
-        found = [at for at in range(begin, len(lines)) if lines[at].strip() == self.line]
+        code = [line.partition("  #")[0].strip() for line in lines]
+        found = [at for at in range(begin, len(lines)) if code[at] == self.line]
         if not found or (not self.after and len(found) > 1):
             raise ValueError(f"{self.file}: {len(found)} lines are {self.line!r}")
         indentation = lines[found[0]][: -len(lines[found[0]].lstrip())]
@@ -63,9 +64,14 @@ FSYNC = (
     "test_an_fsync_that_failed_is_not_believed_when_it_is_tried_again"
 )
 STOPPED = "tests/test_resume.py::test_interrupted_many_times"
-DROPPED = "tests/test_resume.py::test_interrupted_anywhere_and_resumed"
+HARMED = "tests/test_resume.py::test_stopped_with_everything_to_remember"
+DIVERGED = (
+    "tests/test_resume.py::test_stopped_at_every_update_before_and_after_numbers_were_not_finite"
+)
+RULES = "tests/methods/test_resume.py"
 DISK, FOLDER = "dnnlab/disk.py", "dnnlab/runs/folder.py"
 CHECKPOINTS, STATE = "dnnlab/runs/checkpoints.py", "dnnlab/training/state.py"
+RESUME = "dnnlab/methods/resume.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     # What makes things durable, and in which order.
@@ -96,20 +102,93 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(FOLDER, "checkpoints.remove_debris(run.checkpoints)", CRASHES),
     Mutant(FOLDER, "disk.remove_file(entry)", CRASHES),
     Mutant(FOLDER, "self.segment += 1", "tests/runs/test_folder.py"),
-    Mutant(FOLDER, "checkpoints.set_aside(self.checkpoints, step)", "tests/methods/test_train.py"),
+    Mutant(FOLDER, "checkpoints.set_aside(self.checkpoints, step)", "tests/runs/test_folder.py"),
     # What fails leaves nothing, and is not believed.
     Mutant(DISK, "self._broken = True", FSYNC, after="def sync"),
-    Mutant(
-        DISK,
-        "self._broken = True  # the next line would be appended to a part of this one",
-        "tests/test_disk.py",
-    ),
+    Mutant(DISK, "self._broken = True", "tests/test_disk.py", after="def append"),
     Mutant(DISK, "remove_folder(path)", MAKING, after="def make_folder("),
     Mutant(DISK, "remove_file(temporary)", "tests/test_disk.py", after="rename(temporary, path)"),
     Mutant(CHECKPOINTS, "disk.remove_folder(temporary)", SAVING, after="except BaseException"),
     Mutant(CHECKPOINTS, "disk.remove_folder(final)", SAVING, after="except BaseException"),
     Mutant(FOLDER, "disk.remove_folder(path)", MAKING, after="return cls._filled"),
     Mutant(FOLDER, "self._metrics.close()", MAKING, after='path / "events.jsonl"'),
+    # Random numbers are functions of seed and update.
+    Mutant(
+        "dnnlab/training/eager.py",
+        'seed_default_generator(inputs.device, key(self.seed, "dropout", update))',
+        STOPPED,
+    ),
+    Mutant(
+        "dnnlab/training/order.py",
+        'generator = torch.Generator().manual_seed(key(self._seed, "order", epoch))',
+        STOPPED,
+        "generator = torch.default_generator",
+    ),
+    # The state is whole.
+    *(
+        Mutant(STATE, line, HARMED)
+        for line in (
+            'self.plateau = _filled(Plateau(), numbers["plateau"])',
+            'self.tally = _filled(Tally(), numbers["tally"])',
+        )
+    ),
+    Mutant(STATE, '_copy("optimizer", tensors["optimizer"], into=self.slot_tensors())', STOPPED),
+    Mutant(
+        STATE,
+        "self.best = Best(step, math.nan if value is None else _number(value), held)",
+        HARMED,
+    ),
+    Mutant(STATE, 'self.rollbacks = _count(numbers.get("rollbacks", 0))', DIVERGED),
+    Mutant(STATE, 'self.lr_factor = _number(numbers.get("lr_factor", 1.0))', DIVERGED),
+    Mutant(STATE, 'self.skipped = _count(numbers.get("skipped", 0))', DIVERGED),
+    Mutant(
+        "dnnlab/training/eager.py",
+        "self.state.restore(before)",
+        "tests/training/test_eager.py",
+        after="before = self.state.snapshot()",
+    ),
+    # A stop is heard, and saves.
+    Mutant("dnnlab/cli/signals.py", "self.signal = number", "tests/cli/test_signals.py"),
+    Mutant(
+        "dnnlab/methods/train.py",
+        "self.save()",
+        "tests/methods/test_train.py::test_a_stop_is_written_down",
+        after="and stop():",
+    ),
+    # What differs is named.
+    Mutant(RESUME, "_same_data(path, session)", RULES),
+    Mutant(RESUME, "refuse_changes(found, config, terms)", RULES),
+    Mutant(RESUME, "_check_length(before, config, session, found, terms)", RULES),
+    Mutant(RESUME, "notes += _lost(path, state.step)", RULES),
+    Mutant(RESUME, 'state.ended = ""', RULES),
+    Mutant(RESUME, "folder.set_result_aside()", RULES),
+    Mutant(RESUME, "folder.close()", RULES, after="except BaseException"),
+    Mutant(
+        "dnnlab/methods/train.py",
+        "check_runs_folder(runs, 0)",
+        "tests/reliability/test_faults.py",
+    ),
+    # One writer, and readers that see through a dead one.
+    Mutant(
+        "dnnlab/runs/lock.py",
+        "return disk.lock(run / LOCK, to_json(holder))",
+        "tests/runs/test_folder.py",
+        "import filelock; return filelock.SoftFileLock(run / str(os.getpid()))",
+    ),
+    Mutant("dnnlab/runs/listing.py", 'return "killed"', "tests/runs/test_listing.py"),
+    # No byte is believed unseen.
+    Mutant(
+        CHECKPOINTS,
+        'if digest != entry.get("sha256"):',
+        "tests/runs/test_checkpoints.py",
+        "if False:",
+    ),
+    Mutant(
+        CHECKPOINTS,
+        "if strangers := set(files) - allowed:",
+        "tests/runs/test_checkpoints.py",
+        "if strangers := set():",
+    ),
 )
 
 

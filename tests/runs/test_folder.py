@@ -10,8 +10,17 @@ import pytest
 
 from dnnlab import disk
 from dnnlab.errors import MachineError, RunError
+from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import Origin, RunFolder, check_run
+from dnnlab.runs.records import read_rows
 from dnnlab.training.loop import Record
+from tests.support import session_of
+
+SMALL = """
+data: digits
+architecture: {name: mlp, hidden: [2]}
+training: {epochs: {updates: 10}, batch_size: 10, threads: 1}
+"""
 
 ORIGIN = Origin(
     config="data: digits\n",
@@ -146,3 +155,23 @@ def test_a_run_of_a_newer_dnnlab_is_named(tmp_path: Path) -> None:
         check_run(run.path)
     with pytest.raises(RunError, match="has schema 2"):
         RunFolder.reopen(run.path)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_its_step_saved_again(tmp_path: Path) -> None:
+    state = session_of(SMALL, folder=tmp_path).state
+    run = create(tmp_path, name="it")
+    for step in (1, 2):
+        state.step = step
+        run.save(state, {})
+    run.close()
+    (run.checkpoints / "step-000000002" / "network.safetensors").write_bytes(b"x")
+    again = RunFolder.reopen(run.path)
+    newest, damaged = again.load(2**20)
+    assert newest is not None
+    assert (newest.step, again.saved_step, list(damaged)) == (1, 1, [2])
+    assert [row["event"] for row in read_rows(run.path / "events.jsonl")][1:] == ["damaged"]
+    state.step = 2
+    again.save(state, {})
+    assert checkpoints.load(again.checkpoints, 2).step == 2
+    assert (again.checkpoints / "damaged-step-000000002-1").is_dir()
+    again.close()
