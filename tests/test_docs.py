@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dnnlab import __version__
-from dnnlab.cli.main import COMMANDS
+from dnnlab.cli.commands import COMMANDS
 from dnnlab.config.schema import json_schema
 from dnnlab.config.yaml12 import parse
 from dnnlab.report.describe import reference

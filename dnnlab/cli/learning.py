@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnnlab.cli.options import RUNS, ConfigFile, Json, Runs, Set
+from dnnlab.report.screen import console, say, show_json, show_text, show_warnings
 
 if TYPE_CHECKING:
     from dnnlab.spec import Spec
@@ -59,10 +60,10 @@ def init(
         if not schema.exists():
             write_new(schema, json_text.dumps(json_schema(), indent=1).encode())
     if json:
-        typer.echo(json_text.dumps({"schema": 1, "config": str(file), "kind": kind}))
+        show_json({"schema": 1, "config": str(file), "kind": kind})
         return
-    typer.echo(f"{file}: the {kind} net; {schema} lets editors complete and check it")
-    typer.echo(f"next: dnnlab check {file} && dnnlab train {file}", err=True)
+    show_text(f"{file}: the {kind} net; {schema} lets editors complete and check it")
+    say(f"next: dnnlab check {file} && dnnlab train {file}")
 
 
 def check(
@@ -78,7 +79,6 @@ def check(
     dnnlab check configs/one_cycle.yaml --plot
     """
     from dnnlab.config.read import read
-    from dnnlab.report.screen import show_warnings
     from dnnlab.report.text import counted
 
     _no_plot_in_json(plot, json)
@@ -87,16 +87,16 @@ def check(
     if json:
         listed = [{"place": each.place, "message": each.message} for each in warnings]
         about = {"schema": 1, "config": str(config), "ok": True, "warnings": listed}
-        typer.echo(json_text.dumps(about))
+        show_json(about)
         return
     show_warnings(warnings, sys.stdout)
     count = f", {counted(len(warnings), 'warning')}" if warnings else ""
-    typer.echo(f"{config}: no mistakes{count}")
+    show_text(f"{config}: no mistakes{count}")
     if plot:
         from dnnlab.report.schedule import of_experiment
 
-        typer.echo("\n" + "\n".join(of_experiment(found.experiment)))
-    typer.echo(f"next: dnnlab train {config}", err=True)
+        show_text("", *of_experiment(found.experiment))
+    say(f"next: dnnlab train {config}")
 
 
 def _no_plot_in_json(plot: bool, json: bool) -> None:
@@ -132,7 +132,7 @@ def describe(
             about = describing.family_json(found)
         else:
             about = describing.details_json(found)
-        typer.echo(json_text.dumps(about))
+        show_json(about)
         return
     if everything:
         lines = describing.reference()
@@ -142,13 +142,13 @@ def describe(
         lines = describing.family_lines(found)
     else:
         lines = describing.details(found)
-    typer.echo("\n".join(lines).rstrip())
+    show_text(*"\n".join(lines).rstrip().split("\n"))
     if drawn is not None:
         from dnnlab.report.schedule import of_default
 
-        typer.echo("\n" + "\n".join(of_default(drawn)))
+        show_text("", *of_default(drawn))
     if found is None and not everything:
-        typer.echo("next: dnnlab describe optimizer nadam", err=True)
+        say("next: dnnlab describe optimizer nadam")
 
 
 def _schedule_of(found: type[Spec] | str | None) -> str:
@@ -175,16 +175,16 @@ def schema(out: SchemaOut = None, json: Json = False) -> None:
     from dnnlab.config.schema import json_schema
     from dnnlab.disk import explained, replace
 
-    text = json_text.dumps(json_schema(), indent=1) + "\n"
+    text = json_text.dumps(json_schema(), indent=1)
     if out is None:
-        typer.echo(text, nl=False)
+        show_text(*text.split("\n"))
         return
     with explained(out):
-        replace(out, text.encode())
+        replace(out, f"{text}\n".encode())
     if json:
-        typer.echo(json_text.dumps({"schema": 1, "file": str(out)}))
+        show_json({"schema": 1, "file": str(out)})
         return
-    typer.echo(f"{out}: begin a config with '# yaml-language-server: $schema={out.name}'")
+    show_text(f"{out}: begin a config with '# yaml-language-server: $schema={out.name}'")
 
 
 def doctor(runs: Runs = RUNS, json: Json = False) -> None:
@@ -194,14 +194,13 @@ def doctor(runs: Runs = RUNS, json: Json = False) -> None:
     dnnlab doctor
     """
     from dnnlab.methods.doctor import examine
-    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_checks
 
     checks = examine(runs)
     healthy = all(each.verdict != "problem" for each in checks)
     if json:
         listed = [each.__dict__ for each in checks]
-        typer.echo(json_text.dumps({"schema": 1, "ok": healthy, "checks": listed}))
+        show_json({"schema": 1, "ok": healthy, "checks": listed})
     else:
         show_checks(checks, console())
         say("next: dnnlab train configs/digits.yaml")

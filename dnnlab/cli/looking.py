@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from dnnlab.cli.options import (
     Which,
     short_name,
 )
+from dnnlab.report.screen import console, note, say, show_csv, show_json, show_text
 
 Split = Annotated[str, typer.Option("--split", metavar="SPLIT", help="train, validation or test.")]
 DataFile = Annotated[
@@ -46,7 +46,6 @@ def evaluate(
     """
     from dnnlab.methods.evaluate import evaluate_split
     from dnnlab.methods.trained import load_trained
-    from dnnlab.report.screen import console, note, say
     from dnnlab.report.tables import show_metrics
 
     wanted, path = _split(split), _find(run, runs)
@@ -55,9 +54,7 @@ def evaluate(
         note(text)
     result = evaluate_split(trained, wanted)
     if json:
-        from dnnlab.runs.records import to_json
-
-        typer.echo(to_json(result))
+        show_json(result)
         return
     show_metrics(result, console(), trained.class_names)
     say(f"{path}, weights of update {result['step']:,}")
@@ -82,7 +79,6 @@ def predict(
     """
     from dnnlab.methods.predict import predict_file, predict_split
     from dnnlab.methods.trained import load_trained
-    from dnnlab.report.screen import note, say
 
     wanted = _split(split)
     _check_out(out, json=json)
@@ -92,14 +88,17 @@ def predict(
     for text in (*trained.notes, *found.notes):
         note(text)
     if str(out) == "-":
-        typer.echo(found.to_csv(), nl=False)
+        show_csv(found.to_csv())
         return
-    _write(out, found.to_npz() if out.suffix == ".npz" else found.to_csv().encode())
+    _write(
+        out,
+        found.to_npz() if out.suffix == ".npz" else found.to_csv().encode(errors="surrogateescape"),
+    )
     if json:
         about = {"schema": 1, "run": str(path), "examples": len(found), "file": str(out)}
-        typer.echo(json_text.dumps(about))
+        show_json(about)
         return
-    typer.echo(f"{out}: {len(found):,} predictions")
+    show_text(f"{out}: {len(found):,} predictions")
     say("next: dnnlab runs")
 
 
@@ -113,13 +112,12 @@ def runs_command(runs: Runs = RUNS, json: Json = False) -> None:
 
     found = list_runs(runs)
     if json:
-        typer.echo(json_text.dumps({"schema": 1, "runs": found}))
+        show_json({"schema": 1, "runs": found})
         return
-    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_runs
 
     if not found:
-        typer.echo(f"no runs in {runs}")
+        show_text(f"no runs in {runs}")
         say("next: dnnlab train configs/digits.yaml")
         return
     show_runs(found, console())
@@ -139,9 +137,8 @@ def summary(config: ConfigFile, options: Set = [], json: Json = False) -> None: 
 
     found = summarize(read(config, options))
     if json:
-        typer.echo(json_text.dumps(found.to_json()))
+        show_json(found.to_json())
         return
-    from dnnlab.report.screen import console, say
     from dnnlab.report.tables import show_summary
 
     show_summary(found, console())
@@ -154,7 +151,7 @@ def _find(run: str, runs: Path) -> Path:
 
     path = find(run, runs)
     if run == LAST:
-        typer.echo(f"@last is {path}", err=True)
+        say(f"@last is {path}")
     return path
 
 

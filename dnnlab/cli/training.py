@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +21,29 @@ from dnnlab.cli.options import (
     short_name,
     with_shortcuts,
 )
+from dnnlab.cli.signals import Stop, stop_at_interrupt, stoppable
+from dnnlab.report.screen import console, note, say, show_json, show_text, show_warnings
 
 if TYPE_CHECKING:
     from dnnlab.methods.train import Training
 
 Name = Annotated[
     str | None, typer.Option("--name", help="The run's name; else CONFIG-DATA and a number.")
+]
+AcceptChanges = Annotated[
+    bool,
+    typer.Option("--accept-changes", help="Go on although settings changed that matter."),
+]
+ScheduleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        metavar="rescale|hold",
+        help="With other training.epochs: stretch the schedule, or keep it and its last rate.",
+    ),
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Refuse if the bits may differ from an unstopped run's.")
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check all, print size and time, write nothing.")
@@ -52,8 +68,8 @@ def train(
     dnnlab train configs/selu100.yaml --set optimizer.lr=3e-3 --seed 7
     """
     from dnnlab.config.read import read
-    from dnnlab.report.screen import console, say, show_warnings
 
+    stop_at_interrupt("nothing was written")
     settings = read(config, with_shortcuts(options, seed, device))
     if not quiet:
         show_warnings(settings.warnings(), sys.stderr)
@@ -65,19 +81,27 @@ def train(
         if name is not None:
             check_name(name, runs)
         cost = preview(settings)
+        for text in () if quiet else cost.findings:
+            note(text)
         if json:
-            typer.echo(json_text.dumps(cost.to_json()))
+            show_json(cost.to_json())
         else:
             show_preview(cost, console())
             say(f"nothing was written. next: dnnlab train {config}")
         return
     from dnnlab.methods.train import start
 
-    _run(start(settings, runs=runs, name=name, command=sys.argv), json=json, quiet=quiet)
+    with stoppable() as stop:
+        training = start(settings, runs=runs, name=name, command=sys.argv, at_folder=stop.watch)
+        _run(training, stop, json=json, quiet=quiet)
 
 
 def resume(
     run: Run = LAST,
+    options: Set = [],  # noqa: B006
+    accept_changes: AcceptChanges = False,
+    schedule: ScheduleOption = None,
+    exact: Exact = False,
     runs: Runs = RUNS,
     device: Device = None,
     json: Json = False,
@@ -87,50 +111,68 @@ def resume(
 
     \b
     dnnlab resume @last
+    dnnlab resume @last --set training.epochs=20 --schedule hold
     """
+    from dnnlab.errors import ConfigError
+    from dnnlab.methods.resume import Terms
     from dnnlab.methods.resume import resume as reopen
-    from dnnlab.report.screen import note, say
     from dnnlab.runs.names import find
 
+    if schedule not in (None, "rescale", "hold"):
+        raise ConfigError("--schedule", message=f"--schedule {schedule}: not rescale or hold")
     path = find(run, runs)
-    training = reopen(path, device=device)
-    if not quiet:
-        say(f"{path}: going on at update {training.session.state.step:,}")
-        for text in training.notes:
-            note(text)
-    _run(training, json=json, quiet=quiet)
+    with stoppable() as stop:
+        terms = Terms(
+            options=with_shortcuts(options, None, device),
+            accept_changes=accept_changes,
+            schedule=schedule,  # type: ignore[arg-type]
+            exact=exact,
+        )
+        training = reopen(path, terms)
+        stop.watch()
+        if not quiet:
+            say(f"{path}: going on at update {training.session.state.step:,}")
+        _run(training, stop, json=json, quiet=quiet)
 
 
-def _run(training: Training, *, json: bool, quiet: bool) -> None:
-    from dnnlab.cli.signals import stoppable
+def _run(training: Training, stop: Stop, *, json: bool, quiet: bool) -> None:
+    """Trains to the end, and then shows the result. Raises typer.Exit once it is asked to stop."""
     from dnnlab.methods.train import Interrupted
-    from dnnlab.report.screen import console, say
     from dnnlab.report.training import show_header, show_result, watch
     from dnnlab.runs.records import read_json
 
     path, progress = training.folder.path, console(stderr=True)
+    stop.if_at_once = lambda: _way_on(training)
     if not quiet:
+        for text in (*training.session.data.findings, *training.notes):
+            note(text)
         show_header(training.session, progress)
-        say(f"run: {path}\n")
-    with stoppable() as stop:
-        stop.if_at_once = f"what was saved before is whole. resume: dnnlab resume {path}"
-        steps = training.carry_on(stop)
-        try:
-            if quiet:
-                for _ in steps:
-                    pass
-            else:
-                watch(steps, training.session, progress)
-        except Interrupted as error:
-            say(f"interrupted at update {error.step:,}, saved.")
-            say(f"resume: dnnlab resume {path}")
-            raise typer.Exit(stop.exit_code) from None
+        say(f"run: {path}", "")
+    steps = training.carry_on(stop)
+    try:
+        if quiet:
+            for _ in steps:
+                pass
+        else:
+            watch(steps, training.session, progress)
+    except Interrupted as error:
+        say(f"interrupted at update {error.step:,}, saved.")
+        say(f"resume: dnnlab resume {path}")
+        raise typer.Exit(stop.exit_code) from None
     result = read_json(path / "result.json")
     if json:
-        typer.echo(json_text.dumps(result))
+        show_json(result)
         return
     names = training.session.data.class_names
     show_result(result, training.folder.rows(), console(), names)
-    typer.echo(f"\nrun: {path}")
+    show_text("", f"run: {path}")
     if not quiet:
         say(f"next: dnnlab evaluate {short_name(path)}")
+
+
+def _way_on(training: Training) -> str:
+    """Says what there is of a training that ends this instant, and the command that goes on."""
+    step, path = training.folder.saved_step, training.folder.path
+    if step is None:
+        return f"nothing was saved yet. begin again: dnnlab resume {path}"
+    return f"the checkpoint of update {step:,} is whole. resume: dnnlab resume {path}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from dnnlab.report.screen import table
+from dnnlab.report.screen import cell, table
 from dnnlab.report.text import duration, shown
 
 if TYPE_CHECKING:  # a table of runs needs no torch
@@ -34,7 +34,7 @@ def show_summary(summary: Summary, out: Console) -> None:
             continue
         shape = ", ".join(["B", *map(str, row.output_shape)])
         count = row.trainable + row.fixed
-        rows.add_row(row.name, row.kind, f"({shape})", f"{count:,}" if count else "0")
+        rows.add_row(cell(row.name), cell(row.kind), f"({shape})", f"{count:,}" if count else "0")
     out.print(rows)
     total = summary.trainable + summary.fixed
     out.print(
@@ -48,16 +48,19 @@ def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
     for column in rows.columns[1:]:
         column.justify = "left"
     for run in runs:
-        measured = run["test"] or {}
-        tables = confusions(measured)
-        metrics = [item for item in measured.items() if item[0] not in tables][:2]
-        test = ", ".join(f"{name} {_number(value)}" for name, value in metrics) or "-"
-        best = run["best"]
-        best_shown = f"{best['metric']} {_number(best['value'])}" if best else "-"
-        seconds = "-" if run["seconds"] is None else duration(run["seconds"])
-        name, state = escape(run["run"]), escape(run["state"])
-        rows.add_row(name, state, f"{run['step']:,}", test, best_shown, seconds)
+        measured, best, seconds = _mapping(run["test"]), _mapping(run["best"]), run["seconds"]
+        numbers = [item for item in measured.items() if item[0] not in confusions(measured)][:2]
+        test = ", ".join(f"{cell(name)} {_number(value)}" for name, value in numbers) or "-"
+        best_shown = f"{cell(best.get('metric'))} {_number(best.get('value'))}" if best else "-"
+        spent = duration(seconds) if _is_number(seconds) else "-"
+        name, state = cell(run["run"]), cell(run["state"])
+        rows.add_row(name, state, f"{run['step']:,}", test, best_shown, spent)
     out.print(rows)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Returns what a run's file should hold, or an empty one where somebody else wrote the file."""
+    return value if isinstance(value, dict) else {}
 
 
 def show_metrics(result: dict[str, Any], out: Console, class_names: Sequence[str] = ()) -> None:
@@ -82,10 +85,10 @@ def show_confusion(
     name: str, counts: Sequence[Sequence[int]], class_names: Sequence[str], out: Console
 ) -> None:
     """Prints how often each true class (row) was called each class (column)."""
-    names = class_names or [str(index) for index in range(len(counts))]
-    rows = table(f"{name}: true", *map(escape, names))
+    names = [*map(cell, class_names or range(len(counts)))]
+    rows = table(f"{name}: true", *names)
     for word, row in zip(names, counts, strict=True):
-        rows.add_row(escape(word), *(str(count) if count else "·" for count in row))
+        rows.add_row(word, *(str(count) if count else "·" for count in row))
     out.print()
     out.print(rows)
 
@@ -96,8 +99,14 @@ def show_checks(checks: list[Check], out: Console) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
         verdict = f"[{colours[check.verdict]}]{check.verdict:<7}[/]"
-        out.print(f"{verdict} {check.name:<{width}}  {escape(check.finding)}")
+        out.print(f"{verdict} {check.name:<{width}}  {cell(check.finding)}")
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else shown(value)
+def _number(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return shown(value) if _is_number(value) else cell(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max

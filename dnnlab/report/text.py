@@ -1,6 +1,30 @@
-"""Numbers, durations and sizes as a person reads them."""
+"""Numbers, durations and sizes as a person reads them; others' text as a terminal may get it."""
 
 from __future__ import annotations
+
+import unicodedata
+
+JOINERS = "\u200c\u200d"
+"""Invisible, and part of how some scripts are written."""
+
+
+def printable(text: str) -> str:
+    """Returns a text with all that steers a terminal, or turns what it shows around, written out:
+    control characters, line ends among them, and invisible ones.
+
+    >>> printable("cat\\x1b[2J"), printable("\\u202edog"), printable("Häuser, 猫")
+    ('cat\\\\x1b[2J', '\\\\u202edog', 'Häuser, 猫')
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_written_out, text))
+
+
+def _written_out(character: str) -> str:
+    steers = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    if not steers or character in JOINERS:
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def counted(count: float, thing: str) -> str:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dnnlab.methods.session import Session
 from dnnlab.methods.summary import Preview
 from dnnlab.report.curve import curve
-from dnnlab.report.screen import table
+from dnnlab.report.screen import cell, table
 from dnnlab.report.tables import confusions, show_confusion
 from dnnlab.report.text import counted, duration, shown, size
 from dnnlab.training.loop import Progress as Step
@@ -113,7 +113,7 @@ def show_result(
     spent = f"{duration(seconds['total'])}, training {duration(seconds['training'])}"
     back = result["rollbacks"]
     went = f"; went back {counted(back, 'time')}" if back else ""
-    out.print(f"\n{result['updates']:,} updates in {spent}; {escape(result['ended'])}{went}")
+    out.print(f"\n{result['updates']:,} updates in {spent}; {cell(result['ended'])}{went}")
     if best:
         out.print(f"best validation {best['metric']} {_or_dash(best['value'])} at {best['step']:,}")
 

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,7 @@ import pytest
 
 from dnnlab.cli import signals
 from dnnlab.methods import train as training
+from dnnlab.runs.checkpoints import steps
 from dnnlab.runs.records import read_json
 from tests.cli.conftest import Cli
 from tests.support import DIGITS
@@ -142,3 +148,96 @@ def test_brackets_in_a_path_are_brackets(cli: Cli, config: str) -> None:
     assert said.code == 0
     assert "run: r[/x]/tiny-digits-0001" in said.out
     assert "run: r[/x]/tiny-digits-0001" in said.err
+
+
+TABLE = """
+data: {name: csv, path: t.csv, target: y, task: regression}
+architecture: {name: mlp, hidden: [4]}
+optimizer: sgd
+training: {epochs: {updates: 4}, batch_size: 16, threads: 1}
+"""
+
+
+def test_what_is_worth_telling_of_the_data_is_told(cli: Cli, tmp_path: Path) -> None:
+    rows = "".join(f"5,{i * i % 97},{i % 7}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}")
+    (tmp_path / "table.yaml").write_text(TABLE)
+    said = cli("train", "table.yaml", "--name", "mine")
+    assert said.code == 0
+    (found,) = read_json(Path("runs/mine/data.json"))["findings"]
+    assert found.startswith("all 43 training examples have one and the same value in 'a': ")
+    assert said.err.count(f"note: {found}\n") == 1
+    said = cli("train", "table.yaml", "--dry-run", "--json")
+    assert json.loads(said.out)["findings"] == [found]
+    assert said.err == f"note: {found}\n"
+    assert cli("train", "table.yaml", "--quiet").err == ""
+    assert cli("train", "table.yaml", "--quiet", "--dry-run", "--json").err == ""
+
+
+def interrupting(function: Any, times: int = 1) -> Any:
+    """Returns the function with a Ctrl-C at the beginning of its first calls."""
+    left = iter(range(times))
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        if next(left, None) is not None:
+            os.kill(os.getpid(), signal.SIGINT)
+        return function(*words, **options)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("moment", ["runs.folder._git", "runs.checkpoints.save"])
+def test_ctrl_c_once_there_is_a_folder_is_saved(
+    moment: str, cli: Cli, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the folder is made, before the first update; and while a checkpoint is saved."""
+    module, _, name = f"dnnlab.{moment}".rpartition(".")
+    function = getattr(import_module(module), name)
+    monkeypatch.setattr(f"dnnlab.{moment}", interrupting(function))
+    said = cli("train", config, "--name", "cut")
+    assert (said.code, said.out) == (130, "")
+    assert "finishing this update and saving" not in said.err  # that goes past Python's streams
+    assert said.err.splitlines()[-1] == "resume: dnnlab resume runs/cut"
+    assert read_json(Path("runs/cut/status.json"))["state"] == "interrupted"
+    assert cli("resume", "cut").code == 0
+
+
+def test_ctrl_c_while_the_result_is_measured_changes_nothing(
+    cli: Cli, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = import_module("dnnlab.training.evaluation").evaluate
+    monkeypatch.setattr(training, "evaluate", interrupting(measure))
+    said = cli("train", config, "--name", "done")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == "run: runs/done"
+    assert read_json(Path("runs/done/status.json"))["state"] == "finished"
+
+
+TWICE = """
+import os, signal, sys
+from dnnlab.runs import checkpoints
+save = checkpoints.save
+
+def stopped_at_once(folder, state, *rest, **options):
+    if state.step > 4:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return save(folder, state, *rest, **options)
+
+checkpoints.save = stopped_at_once
+from dnnlab.cli.main import main
+sys.argv = ["dnnlab", "train", "tiny.yaml", "--name", "x"]
+sys.argv += ["--set", "training.checkpoint_every={updates: 4}"]
+main()
+"""
+
+
+def test_the_second_signal_names_what_was_saved(config: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (143, "")
+    assert done.stderr.splitlines()[-1] == (
+        "stopped at once. the checkpoint of update 4 is whole. resume: dnnlab resume runs/x"
+    )
+    assert steps(tmp_path / "runs" / "x" / "checkpoints") == [4]

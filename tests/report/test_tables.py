@@ -78,3 +78,56 @@ def test_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 def test_checks(capsys: pytest.CaptureFixture[str]) -> None:
     show_checks([Check("packages", "ok", "all"), Check("disk", "problem", "full [x]")], console())
     assert lines_of(capsys) == ["ok      packages  all", "problem disk      full [x]"]
+
+
+HOSTILE = "\x1b[2J\n\u202e[bold]"
+SHOWN = "\\x1b[2J\\n\\u202e[bold]"
+
+
+def test_class_names_are_others_text(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"confusion": [[1, 0], [2, 3]]}
+    show_metrics({"split": "test", "examples": 6, "metrics": metrics}, console(), (HOSTILE, "b"))
+    lines = lines_of(capsys)
+    assert lines[2].split() == ["confusion:", "true", SHOWN, "b"]
+    assert lines[3].split() == [SHOWN, "1", "·"]
+    assert lines[4].split() == ["b", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x\x1b", "x\\x1b"),
+        (None, "-"),
+        (float("nan"), "-"),
+        (float("inf"), "inf"),
+        (10**400, str(10**400)),
+        ({"a": 1}, "{'a': 1}"),
+        (True, "1.000"),
+    ],
+)
+def test_what_files_of_others_say_is_shown_whatever_it_is(
+    value: object, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {
+        "run": HOSTILE,
+        "state": HOSTILE,
+        "step": 3,
+        "test": {HOSTILE: value},
+        "best": {"metric": HOSTILE, "value": value},
+        "seconds": value,
+    }
+    show_runs([run, {**run, "test": value, "best": value}], console())
+    _, first, second = lines_of(capsys)
+    assert first.startswith(f"{SHOWN}  {SHOWN}  3 ")
+    assert f"  {SHOWN} {expected}  {SHOWN} {expected}  " in first
+    if not isinstance(value, dict):
+        assert second.split()[3:5] == ["-", "-"]
+
+
+def test_findings_and_layers_are_others_text(capsys: pytest.CaptureFixture[str]) -> None:
+    show_checks([Check("disk", "ok", HOSTILE)], console())
+    layer = LayerRow(HOSTILE, HOSTILE, (1,), 1, 0)
+    show_summary(Summary((layer,), (1,), 1, 0), console())
+    lines = lines_of(capsys)
+    assert lines[0] == f"ok      disk  {SHOWN}"
+    assert lines[2].split()[:2] == [SHOWN, SHOWN]

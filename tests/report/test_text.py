@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import unicodedata
 
-from dnnlab.report.text import counted, duration, shown, size
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnnlab.report.text import counted, duration, printable, shown, size
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,29 @@ def test_sizes(count: int, text: str) -> None:
 )
 def test_plurals(count: float, text: str) -> None:
     assert counted(count, "run") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain [text] \\x1b", "plain [text] \\x1b"),
+        ("Häuser 猫 😀", "Häuser 猫 😀"),
+        ("می\u200cخواهم 👩\u200d💻 a\u3000b\xa0c", "می\u200cخواهم 👩\u200d💻 a\u3000b\xa0c"),
+        ("\x1b[2J\x1b]0;owned\x07", r"\x1b[2J\x1b]0;owned\x07"),
+        ("a\r\nb\tc\0\x7f", r"a\r\nb\tc\x00\x7f"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202egpj.exe\u2066\u200e\ufeff\U000e0041", r"\u202egpj.exe\u2066\u200e\ufeff\U000e0041"),
+        ("\u2028\u2029\x85", r"\u2028\u2029\x85"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+def test_what_steers_a_terminal_is_written_out(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+@given(st.text())
+def test_any_text_becomes_one_harmless_line(text: str) -> None:
+    line = printable(text)
+    assert {unicodedata.category(each) for each in line}.isdisjoint({"Cc", "Cs", "Zl", "Zp"})
+    assert len(line.splitlines()) <= 1
+    assert printable(line) == line
