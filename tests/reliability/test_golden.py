@@ -75,11 +75,10 @@ def refusal(kind: type[DnnlabError], run: Path) -> DnnlabError:
 
 def differs(left: dict[str, Any], right: dict[str, Any]) -> float:
     """Returns the largest difference of two results' losses, on any split."""
-    losses: list[list[float]] = [
-        [result[split]["loss"] for split in ("train", "validation", "test")]
-        for result in (left, right)
-    ]
-    return max(abs(one - other) for one, other in zip(*losses, strict=True))
+    return max(
+        abs(float(left[split]["loss"]) - float(right[split]["loss"]))
+        for split in ("train", "validation", "test")
+    )
 
 
 # --- what they are ------------------------------------------------------------------------------
