@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ architecture: {name: mlp, hidden: [16]}
 training: {epochs: {updates: 12}, batch_size: 64, evaluate_every: {updates: 5}, threads: 1}
 """
 """An experiment of 12 updates on the bundled digits; every evaluation is in mid-epoch."""
+
+
+def cases(usual: int) -> int:
+    """Returns how many cases a property is tried on: as usual, or DNNLAB_FUZZ_TIMES as many."""
+    return usual * int(os.environ.get("DNNLAB_FUZZ_TIMES", "1"))
 
 
 def experiment_of(text: str) -> Experiment:

@@ -15,7 +15,7 @@ from dnnlab.choices.optimizers.adaptive import Nadam
 from dnnlab.config.read import read
 from dnnlab.contradictions import Finding
 from dnnlab.errors import ConfigError
-from tests.support import DIGITS, config_file, experiment_of
+from tests.support import DIGITS, cases, config_file, experiment_of
 
 
 def write(path: Path, text: str) -> Path:
@@ -163,7 +163,7 @@ VALUES: st.SearchStrategy[object] = st.recursive(
     ),
     value=VALUES,
 )
-@settings(max_examples=300, deadline=None)  # the first example imports every choice
+@settings(max_examples=cases(300), deadline=None)  # the first example imports every choice
 def test_any_value_anywhere_is_accepted_or_refused_cleanly(key: str, value: object) -> None:
     from dnnlab.config.read import validate
     from dnnlab.config.yaml12 import Document

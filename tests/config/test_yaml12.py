@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dnnlab.config.yaml12 import MAX_BYTES, Document, Place, kind_of, parse, parse_value, scalar
 from dnnlab.errors import ConfigError
+from tests.support import cases
 
 
 def problems(text: str | bytes) -> list[str]:
@@ -192,7 +193,7 @@ PLAIN: st.SearchStrategy[object] = st.recursive(
 
 
 @given(value=PLAIN)
-@settings(max_examples=150)
+@settings(max_examples=cases(150), deadline=None)
 def test_what_a_dumper_quotes_properly_comes_back(value: object) -> None:
     from dnnlab.config.write import _Dumper
 
@@ -209,7 +210,7 @@ def refusal(content: bytes) -> ConfigError | None:
 
 
 @given(text=st.text(max_size=60) | st.text("{}[]:,-&*!|>'\"# \n\ta1.e", max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=cases(300), deadline=None)
 def test_any_text_is_read_or_refused_cleanly(text: str) -> None:
     refused = refusal(text.encode("utf-8", "surrogatepass"))
     assert refused is None or refused.problems
@@ -217,7 +218,7 @@ def test_any_text_is_read_or_refused_cleanly(text: str) -> None:
 
 
 @given(content=st.binary(max_size=80))
-@settings(max_examples=200)
+@settings(max_examples=cases(200), deadline=None)
 def test_any_bytes_are_read_or_refused_cleanly(content: bytes) -> None:
     refused = refusal(content)
     assert refused is None or refused.problems

@@ -27,7 +27,7 @@ class Mutant:
 
     file: str
     line: str
-    """The line without indentation and comment; with `after`, the first such line behind that text."""
+    """The line without indentation and comment; with `after`, the first one behind that text."""
     test: str
     instead: str = "pass"
     after: str = ""
@@ -54,7 +54,14 @@ class Mutant:
         return f"{self.file}: {self.line!r} -> {self.instead!r} ({self.test})"
 
 
-FUZZERS: tuple[str, ...] = ()
+FUZZERS: tuple[str, ...] = (
+    "tests/config/test_fuzz.py",
+    "tests/config/test_yaml12.py",
+    "tests/config/test_read.py",
+    "tests/runs/test_records.py",
+    "tests/reliability/test_run_bytes.py",
+)
+"""Property tests of text, settings and bytes that somebody else wrote."""
 
 CRASHES = "tests/reliability/test_crashes.py::test_no_state_of_the_disk_breaks_a_promise"
 SAVING = "tests/reliability/test_faults.py::test_saving"
@@ -104,7 +111,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(FOLDER, "self.segment += 1", "tests/runs/test_folder.py"),
     Mutant(FOLDER, "checkpoints.set_aside(self.checkpoints, step)", "tests/runs/test_folder.py"),
     # What fails leaves nothing, and is not believed.
-    Mutant(DISK, "self._broken = True", FSYNC, after="def sync"),
+    Mutant(DISK, "self._broken = True", FSYNC, after="system.fsync(self._descriptor)"),
     Mutant(DISK, "self._broken = True", "tests/test_disk.py", after="def append"),
     Mutant(DISK, "remove_folder(path)", MAKING, after="def make_folder("),
     Mutant(DISK, "remove_file(temporary)", "tests/test_disk.py", after="rename(temporary, path)"),

@@ -8,6 +8,7 @@ writers, of trainings of each architecture, normalization, optimizer and schedul
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import re
@@ -28,6 +29,8 @@ from tests.support import config_file, finished_run, session_of
 from tests.test_resume import differences
 from tests.variations import CHOICES, text_of
 
+USUAL_CASES = 1500
+"""Of all fuzzers together in `make test`, roughly."""
 FAMILIES = ("architecture", "normalization", "optimizer", "schedule")
 ROOT = Path(__file__).parents[2]
 Figure = tuple[str, str, bool]
@@ -166,13 +169,14 @@ def fuzz_cases(cases: int) -> Iterator[Figure]:
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "--hypothesis-show-statistics"]
         + ["-p", "no:cacheprovider", *mutants.FUZZERS],
         cwd=ROOT,
-        env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "DNNLAB_SOAK_CASES": str(cases)},
+        env={**os.environ, "DNNLAB_FUZZ_TIMES": str(math.ceil(cases / USUAL_CASES))},
         capture_output=True,
         text=True,
         check=False,
     )
-    tried = sum(int(n) for n in re.findall(r"(\d+) passing examples", done.stdout))
-    failed = sum(int(n) for n in re.findall(r"(\d+) failing examples", done.stdout))
+    counts = re.findall(r"(\d+) passing, (\d+) failing", done.stdout)
+    tried = sum(int(passing) for passing, _ in counts)
+    failed = sum(int(failing) for _, failing in counts)
     if done.returncode:
         print(done.stdout[-5000:])
     yield "fuzz cases", f"{tried + failed:,}", tried >= cases

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -28,15 +27,12 @@ from tests.reliability.opening import (
     quick,
     seal,
 )
-from tests.support import same_tensors
+from tests.support import cases, same_tensors
 
 __all__ = ["quick"]
 
-FEW = 30
-EXAMPLES = settings().max_examples if os.environ.get("HYPOTHESIS_PROFILE") else FEW
-"""As many as the profile says, where one is asked for; else a few, for they train."""
 examples = settings(
-    max_examples=EXAMPLES,
+    max_examples=cases(30),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
