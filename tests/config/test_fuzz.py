@@ -28,6 +28,7 @@ ODD: list[Any] = [
     *({"epochs": 1}, {"updates": 3}, {"name": "sgd"}, {"name": 3}, {"units": 5, "repeat": 2}),
     *({"fraction": 0.5}, {"first": 5}, {"units": 1, "repeat": 10**9}, [{"units": 4}], ["a", "b"]),
 ]
+USUAL: list[Any] = [1, 2, 5, 0.1, 0.5, 0.9, 1e-3, True, False, "auto"]
 KEYS = list(Experiment.model_fields)
 
 
@@ -35,9 +36,9 @@ KEYS = list(Experiment.model_fields)
 def group(draw: st.DrawFn, spec: type, depth: int = 0) -> dict[str, Any]:
     """A group of settings with some of its keys, some of them right."""
     fields = spec.model_fields  # type: ignore[attr-defined]
-    chosen = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=4))
+    chosen = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=2))
     value = {key: draw(setting(fields[key].annotation, depth + 1)) for key in chosen}
-    if draw(st.integers(0, 15)) == 0:
+    if draw(st.integers(0, 30)) == 0:
         value[draw(st.sampled_from(["wings", "Lr", "name ", "", "0", "nmae"]))] = 1
     return value
 
@@ -45,24 +46,24 @@ def group(draw: st.DrawFn, spec: type, depth: int = 0) -> dict[str, Any]:
 @st.composite
 def setting(draw: st.DrawFn, annotation: Any, depth: int = 0) -> Any:
     """A value for a setting: a choice of its family, a group, or something odd."""
-    if depth > 3 or draw(st.integers(0, 3)) == 0:
+    if depth > 3 or draw(st.integers(0, 15)) == 0:
         return draw(st.sampled_from(ODD))
     if families := list(families_in(annotation)):
         family = draw(st.sampled_from(families))
         name = draw(st.sampled_from(sorted(family.members)))
-        if draw(st.booleans()):
+        if draw(st.integers(0, 2)):
             return name
         return {"name": name, **draw(group(family.member(name), depth))}
     if specs := [each for each in specs_in(annotation) if not issubclass(each, Choice)]:
         return draw(group(draw(st.sampled_from(specs)), depth))
-    return draw(st.sampled_from(ODD))
+    return draw(st.sampled_from(USUAL) | st.sampled_from(USUAL) | st.sampled_from(ODD))
 
 
 @st.composite
 def config(draw: st.DrawFn) -> dict[str, Any]:
     """A whole config: with data and layers, and some of the other keys."""
     value: dict[str, Any] = {"data": "digits", "architecture": {"name": "mlp", "hidden": [4]}}
-    for key in draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=4)):
+    for key in draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=3)):
         value[key] = draw(setting(Experiment.model_fields[key].annotation))
     return value
 
