@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from dnnlab.runs.records import read_rows
 from tests.reliability import crashes, mutants, test_crashes, test_faults
 from tests.reliability.kills import kill_writers, train_through
 from tests.reliability.systems import Failing, Noting, on, until_none_fails
@@ -141,19 +142,25 @@ def command_kills(folder: Path, times: int, chance: random.Random) -> Iterator[F
             cwd=ROOT,
         )
 
-    started = time.monotonic()
+    def times_opened(name: str) -> int:
+        """Returns how often a process has begun or gone on with the run."""
+        events = read_rows(runs / name / "events.jsonl")
+        return sum(row["event"] in ("started", "resumed") for row in events)
+
     assert command("train", config, "--name", "whole").wait() == 0
-    seconds = time.monotonic() - started
     for number in (signal.SIGKILL, signal.SIGTERM):
         name, hits = number.name, 0
         for _ in range(times):
             begun = (runs / name / "run.json").exists()
             if not begun and (runs / name).exists():
                 (runs / name).rename(runs / f"{name}-{time.monotonic_ns()}")
+            before = times_opened(name)
             process = command(*(["resume", name] if begun else ["train", config, "--name", name]))
-            time.sleep(chance.uniform(0.4, 1.0) * seconds)
+            while times_opened(name) == before and process.poll() is None:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0.0, 0.08))  # the whole training takes about a second
             process.send_signal(number)
-            hits += process.wait() != 0
+            hits += process.wait() in (-number, 143)
             if (runs / name / "result.json").exists():
                 break
         if not (runs / name / "result.json").exists():
