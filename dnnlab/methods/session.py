@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dnnlab.config.read import Config
 from dnnlab.contradictions import contradictions_with_data
 from dnnlab.experiment import Experiment
+from dnnlab.methods.examined import examine_once
 from dnnlab.plan import Plan
 from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.eager import EagerEngine
@@ -36,7 +37,7 @@ def assemble(config: Config, data: Data | None = None, *, begin: bool = True) ->
     """
     experiment = config.experiment
     device = pick_device(experiment.training.device)
-    data = data or prepare_for(experiment)
+    data = data or prepare_for(experiment, examine_once)
     held = 0 if data.validation is None else len(data.validation)
     if found := contradictions_with_data(experiment, data.signature, len(data.train), held):
         raise config.refusal(found)

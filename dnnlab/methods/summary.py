@@ -16,8 +16,7 @@ from dnnlab.contradictions import conflicts_with_shape
 from dnnlab.errors import DivergedError
 from dnnlab.kernels.network import Network
 from dnnlab.methods.session import Session, assemble
-from dnnlab.methods.train import CALMER
-from dnnlab.runs.checkpoints import KEPT
+from dnnlab.methods.train import CALMER, room_for
 from dnnlab.training.data import prepare_for
 from dnnlab.training.machine import memory_of
 
@@ -127,6 +126,8 @@ class Preview:
     """All checkpoints that are kept, at the most."""
     seconds: float
     """Of the updates alone, at the speed of the first second."""
+    findings: tuple[str, ...] = ()
+    """What is worth telling of the data."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the preview as `train --dry-run --json` prints it."""
@@ -153,7 +154,6 @@ def preview(config: Config) -> Preview:
         for split in session.data.splits().values()
         for tensor in (split.inputs, split.targets)
     )
-    checkpoint = (2 * (network.num_trainable + network.num_fixed) + slots) * weight_bytes
     return Preview(
         sizes={name: len(split) for name, split in session.data.splits().items()},
         trainable=network.num_trainable,
@@ -165,8 +165,9 @@ def preview(config: Config) -> Preview:
         threads=session.machine.threads,
         precision=session.experiment.training.precision,
         memory_bytes=(2 * network.num_trainable + slots) * weight_bytes + numbers,
-        disk_bytes=(KEPT + 1) * checkpoint,
+        disk_bytes=room_for(session),
         seconds=math.ceil(each * plan.total_updates * 10) / 10,
+        findings=session.data.findings,
     )
 
 

@@ -17,6 +17,7 @@ from dnnlab.choices.datasets.classes import Relabelling
 from dnnlab.errors import DataError
 from dnnlab.experiment import Experiment
 from dnnlab.randomness import key
+from dnnlab.training.examination import Examiner, Subject
 
 ROUNDING = 1e-12
 """A deviation below this share of the mean is what float64 leaves of a constant."""
@@ -118,6 +119,8 @@ class Data:
     """SHA-256 of every example as read, and of how they are split."""
     class_names: tuple[str, ...]
     columns: tuple[dict[str, Any], ...]
+    findings: tuple[str, ...] = ()
+    """What was found worth telling of the examples, if they were examined."""
 
     def splits(self) -> dict[str, Split]:
         """Returns the splits by name."""
@@ -164,15 +167,19 @@ class Data:
             "class_names": list(self.class_names),
             "columns": list(self.columns),
             "scaling": self.scaling.to_json(),
+            "findings": list(self.findings),
         }
 
 
-def prepare_for(experiment: Experiment) -> Data:
+def prepare_for(experiment: Experiment, examine: Examiner | None = None) -> Data:
     """Prepares the data of an experiment. Raises DataError."""
-    return prepare(experiment.data, learns_targets=experiment.task != "reconstruction")
+    learns_targets = experiment.task != "reconstruction"
+    return prepare(experiment.data, learns_targets=learns_targets, examine=examine)
 
 
-def prepare(dataset: Dataset, *, learns_targets: bool = True) -> Data:
+def prepare(
+    dataset: Dataset, *, learns_targets: bool = True, examine: Examiner | None = None
+) -> Data:
     """Reads a dataset, holds out its validation split, chooses classes, scales. Raises DataError.
 
     Where the targets are not learned, but the inputs given back, they may well be all alike.
@@ -185,7 +192,7 @@ def prepare(dataset: Dataset, *, learns_targets: bool = True) -> Data:
     train, validation, test = source.train, None, source.test
     if task == "classification":
         for name, split in (("train", train), ("test", test)):
-            _refuse_labels(name, split, len(names))
+            _refuse_labels(name, split, source)
     if dataset.validation is not None:
         validation = source.validation
         if validation is None:
@@ -199,36 +206,42 @@ def prepare(dataset: Dataset, *, learns_targets: bool = True) -> Data:
     splits = {"train": train, "validation": validation, "test": test}
     for name, part in splits.items():
         if part is not None:
-            _refuse_what_is_no_number(name, part, gaps_are_filled=source.gaps != "refuse")
+            _refuse_what_is_no_number(name, part, source)
             if learns_targets and task == "classification":
                 _refuse_what_says_nothing(name, part, names)
     scaling = _statistics(train, dataset, source, learns_targets=learns_targets)
+    fingerprint = _fingerprint(train, validation, test)
+    subject = Subject(train, validation, test, names, source.columns, learns_targets, fingerprint)
     return Data(
         train=_scaled(train, scaling),
         validation=None if validation is None else _scaled(validation, scaling),
         test=_scaled(test, scaling),
         signature=Signature(train.inputs.shape[1:], len(names) or 1, task),
         scaling=scaling,
-        fingerprint=_fingerprint(train, validation, test),
+        fingerprint=fingerprint,
         class_names=names,
         columns=source.columns,
+        findings=() if examine is None else examine(subject),
     )
 
 
 def _chosen(examples: Examples, relabelling: Relabelling) -> Examples:
     new = relabelling.new[examples.targets]
-    if (new >= 0).all():
-        return Examples(examples.inputs, new)
-    return Examples(examples.inputs[new >= 0], new[new >= 0])
+    if not (new >= 0).all():
+        kept = np.flatnonzero(new >= 0)
+        examples, new = examples.take(kept), new[kept]
+    return replace(examples, targets=new)
 
 
-def _refuse_labels(name: str, examples: Examples, num_classes: int) -> None:
+def _refuse_labels(name: str, examples: Examples, source: Source) -> None:
+    num_classes = len(source.class_names)
     wrong = (examples.targets < 0) | (examples.targets >= num_classes)
     if wrong.any():
-        row = int(wrong.argmax())
+        row, others = int(wrong.argmax()), int(wrong.sum()) - 1
+        more = f"; other labels that are not: {others:,}" if others else ""
         raise DataError(
-            f"label {examples.targets[row]} of example {row} of the {name} split is not one of "
-            f"the {num_classes} classes, 0 to {num_classes - 1}",
+            f"{_file(source)}label {examples.targets[row]} of {examples.name_of(row)} of the "
+            f"{name} split is not one of the {num_classes} classes, 0 to {num_classes - 1}{more}",
             remedy="correct the data",
         )
 
@@ -260,15 +273,26 @@ def _scaled(examples: Examples, scaling: Scaling) -> Split:
     return Split(scaling.inputs(examples.inputs), scaling.targets(examples.targets))
 
 
-def _refuse_what_is_no_number(name: str, examples: Examples, *, gaps_are_filled: bool) -> None:
+def _refuse_what_is_no_number(name: str, examples: Examples, source: Source) -> None:
     for what, array in (("inputs", examples.inputs), ("targets", examples.targets)):
         if not np.issubdtype(array.dtype, np.floating):
             continue
-        filled = gaps_are_filled and what == "inputs"
-        if not (~np.isinf(array) if filled else np.isfinite(array)).all():
+        filled = source.gaps != "refuse" and what == "inputs"
+        good = ~np.isinf(array) if filled else np.isfinite(array)
+        if not good.all():
+            first = tuple(int(i) for i in np.argwhere(~good)[0])
+            row, *inside = first
+            where = f", feature {inside[0]}" if len(inside) == 1 else f" at {inside}"
             raise DataError(
-                f"{what} of the {name} split are missing or not finite", remedy="correct the data"
+                f"{_file(source)}{what} of the {name} split are missing or not finite: "
+                f"{(~good).sum():,} of {good.size:,}, the first, {array[first]}, in "
+                f"{examples.name_of(row)}{where if inside else ''}",
+                remedy="correct the data, or leave these examples out",
             )
+
+
+def _file(source: Source) -> str:
+    return f"{source.path}: " if source.path else ""
 
 
 def _fingerprint(*splits: Examples | None) -> str:

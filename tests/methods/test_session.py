@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from dnnlab.choices.datasets.downloads import data_home
 from dnnlab.errors import ConfigError, DataError, MachineError
 from dnnlab.methods.session import assemble
 from tests.support import DIGITS, config_file, made_up_data
@@ -49,3 +51,16 @@ def test_data_that_are_not_there_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="no.csv"):
         assemble(config_file(tmp_path, text))
+
+
+def test_the_data_are_examined_and_what_was_found_goes_with_them(tmp_path: Path) -> None:
+    rows = "".join(f"5,{i * i % 97},{i % 7}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}")
+    text = (
+        "data: {name: csv, path: t.csv, target: y, task: regression}\n"
+        "architecture: {name: mlp, hidden: [4]}\n"
+    )
+    (found,) = assemble(config_file(tmp_path, text)).data.to_json()["findings"]
+    assert "one and the same value in 'a'" in found
+    (kept,) = (data_home() / "examined").iterdir()
+    assert json.loads(kept.read_text())["findings"] == [found]

@@ -15,6 +15,7 @@ from dnnlab.choices.datasets.images import FashionMnist
 from dnnlab.choices.datasets.table import Csv
 from dnnlab.errors import DataError
 from dnnlab.training.data import Scaling, prepare
+from dnnlab.training.examination import Subject
 from tests.support import needs_fashion_mnist
 
 
@@ -74,7 +75,7 @@ class Gaps(Diabetes):
         part = source.train if self.where == "train" else source.test
         inputs = part.inputs.copy()
         inputs[: self.holes, 2] = self.hole
-        changed = Examples(inputs, part.targets)
+        changed = replace(part, inputs=inputs)
         source = replace(source, gaps=self.fill)
         if self.where == "train":
             return replace(source, train=changed)
@@ -100,9 +101,15 @@ def test_missing_inputs_become_the_training_mean(where: str) -> None:
 def test_inputs_that_cannot_be_scaled_are_refused() -> None:
     with pytest.raises(DataError, match="no value in the training split"):
         prepare(Gaps(validation=None, holes=400))
-    for where in ("train", "test"):
+    source = Diabetes().read()
+    for where, split in (("train", source.train), ("test", source.test)):
+        size, first = f"{split.inputs.size:,}", split.places[0]  # type: ignore[index]
         for hole in (float("inf"), float("nan")):
-            with pytest.raises(DataError, match=f"inputs of the {where} split are missing or not"):
+            words = (
+                f"inputs of the {where} split are missing or not finite: 5 of {size}, the first, "
+                f"{hole}, in example {first}, feature 2$"
+            )
+            with pytest.raises(DataError, match=words):
                 prepare(Gaps(validation=None, hole=hole, fill="refuse", where=where))
 
 
@@ -263,7 +270,12 @@ ONES = np.ones((6, 2))
 @pytest.mark.parametrize(
     ("targets", "test", "message"),
     [
-        ([0, 1, 2, 0, 1, 3], [0, 1], "label 3 of example 5 of the train split is not one of the 3"),
+        (
+            [0, 1, 2, 0, 1, 3],
+            [0, 1],
+            "label 3 of example 5 of the train split is not one of the 3 classes, 0 to 2$",
+        ),
+        ([0, 1, 3, 0, 9, -3], [0, 1], "label 3 of example 2 .*; other labels that are not: 2$"),
         ([0, 1, 2, 0, 1, 2], [0, -1], "label -1 of example 1 of the test split"),
         ([0, 1, 0, 0, 1, 1], [0, 1], "no example of the training split is of the class 'c'"),
         ([1, 1, 1, 1, 1, 1], [0, 1], "all 6 examples of the train split are of the class 'b'"),
@@ -304,6 +316,26 @@ def test_a_constant_column_stays_constant_whatever_its_mean_rounds_to() -> None:
     data = prepared(inputs, [0, 1, 2] * 100, [0, 1, 2])
     assert float(data.train.inputs[:, 1].abs().max()) < 1e-6
     assert float(data.scaling.inputs(np.array([[0.0, 0.2]]))[0, 1]) == pytest.approx(0.1)
+
+
+def test_what_is_found_is_kept_with_the_data() -> None:
+    asked: list[Subject] = []
+
+    def found(subject: Subject) -> tuple[str, ...]:
+        asked.append(subject)
+        return ("too good to be true",)
+
+    data = prepare(Digits(), examine=found)
+    assert data.to_json()["findings"] == ["too good to be true"]
+    assert prepare(Digits()).to_json()["findings"] == []
+    (subject,) = asked
+    # As they were read: whole numbers, and not scaled.
+    assert subject.train.inputs.max() == 16
+    assert [len(subject.train), *map(len, subject.held_out().values())] == [1294, 144, 359]
+    assert subject.fingerprint == data.fingerprint
+    assert subject.learns_targets
+    prepare(Digits(), examine=found, learns_targets=False)
+    assert not asked[1].learns_targets
 
 
 def test_a_constant_number_cannot_be_learned(tmp_path: Path) -> None:

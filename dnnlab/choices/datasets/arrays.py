@@ -1,6 +1,7 @@
 """Arrays of one's own: an .npz file as NumPy saves it."""
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zipfile import BadZipFile
@@ -74,7 +75,7 @@ class Npz(Dataset):
             train, test = self.test.divide(found[0], "test")
         else:
             train, test = found
-        return Source(train, test, class_names=names)
+        return Source(train, test, class_names=names, path=self.path)
 
     def _examples(self, arrays: "dict[str, np.ndarray]", x: str, y: str) -> Examples:
         """Takes two arrays, the inputs as they will be learned from, the targets as they are."""
@@ -106,7 +107,7 @@ class Npz(Dataset):
             if targets.dtype.kind not in "uif":
                 raise DataError(f"{self.path}: `{y}` are {targets.dtype}, not numbers")
             targets = targets.astype("float64")
-        return Examples(self.as_learned(inputs, x), targets)
+        return Examples(self.as_learned(inputs, x), targets, place=x + "[{}]")
 
     def as_learned(self, inputs: "np.ndarray", name: str) -> "np.ndarray":
         """Returns inputs as the net sees them, channels first. `name` is that of the array.
@@ -160,7 +161,7 @@ class Npz(Dataset):
             )
         parts = np.split(numbers.astype("int64"), np.cumsum([len(each) for each in found])[:-1])
         pairs = zip(found, parts, strict=True)
-        return [Examples(examples.inputs, part) for examples, part in pairs], names
+        return [replace(examples, targets=part) for examples, part in pairs], names
 
 
 def _arrays(path: Path) -> "dict[str, np.ndarray]":

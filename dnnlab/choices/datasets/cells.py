@@ -90,14 +90,16 @@ class Table:
         if len(rows) < 2:
             raise DataError(f"{path} has no rows below its header")
         header = rows[0]
-        for line, row in zip(lines, rows, strict=True):
-            if len(row) != len(header):
-                raise DataError(
-                    f"{path}: line {line} has {len(row)} values, the header {len(header)}",
-                    remedy=_another_delimiter(header)
-                    or "a value that holds the delimiter is written in double quotes; "
-                    "data.delimiter names another delimiter",
-                )
+        ragged = [i for i, row in enumerate(rows) if len(row) != len(header)]
+        if ragged:
+            others = f"; other lines that do not fit: {len(ragged) - 1:,}" if ragged[1:] else ""
+            raise DataError(
+                f"{path}: line {lines[ragged[0]]} has {len(rows[ragged[0]])} values, "
+                f"the header {len(header)}{others}",
+                remedy=_another_delimiter(header)
+                or "a value that holds the delimiter is written in double quotes; "
+                "data.delimiter names another delimiter",
+            )
         empty = {i for i, name in enumerate(header) if not name and not any(r[i] for r in rows)}
         rows = [[value for i, value in enumerate(row) if i not in empty] for row in rows]
         _refuse_names(path, rows)

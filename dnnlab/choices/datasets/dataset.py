@@ -33,13 +33,22 @@ class Examples:
 
     inputs: "np.ndarray"
     targets: "np.ndarray"
+    places: "np.ndarray | None" = None
+    """Where each was read, such as the line of a file; None: in their order, counted from 0."""
+    place: str = "example {}"
+    """What a place is called."""
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: "np.ndarray") -> "Examples":
-        """Returns the examples of these rows, in their order."""
-        return Examples(self.inputs[rows], self.targets[rows])
+        """Returns the examples of these rows, in their order, which still know their places."""
+        places = rows if self.places is None else self.places[rows]
+        return Examples(self.inputs[rows], self.targets[rows], places, self.place)
+
+    def name_of(self, row: int) -> str:
+        """Returns what a person finds an example by: "line 14", "cat/1.jpg", "example 12"."""
+        return self.place.format(row if self.places is None else self.places[row])
 
 
 Standardization = Literal["per_feature", "per_channel", "range", "none"]
@@ -57,6 +66,8 @@ class Source:
     """One name per class, in the order of the targets' numbers; empty for regression."""
     columns: tuple[dict[str, Any], ...] = field(default=())
     """For tables: what each input column was made of, so that new rows can be encoded alike."""
+    path: str = ""
+    """The file, where it is one."""
     gaps: Literal["refuse", "mean", "median"] = "refuse"
     """What an input that is missing (nan) becomes: a statistic of the training split."""
 

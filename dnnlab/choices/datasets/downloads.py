@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ClassVar
 
+from dnnlab import disk
 from dnnlab.choices.datasets.dataset import Dataset, Examples, Signature
 from dnnlab.choices.losses import Task
 from dnnlab.errors import DataError
@@ -115,9 +116,11 @@ class Downloadable(Dataset):
         last = first + len(self.all_class_names()) - 1
         wrong = (labels < first) | (labels > last)
         if wrong.any():
-            row = int(wrong.argmax())
+            row, others = int(wrong.argmax()), int(wrong.sum()) - 1
+            more = f"; other labels that are not: {others:,}" if others else ""
             raise DataError(
-                f"{path}: label {labels[row]} of example {row} is not {first} to {last}"
+                f"{path}: label {labels[row]} of example {row} is not {first} to {last}{more}",
+                remedy="fetch the files again",
             )
         return Examples(images, labels.astype("int64") - first)
 
@@ -134,13 +137,13 @@ def fetch(urls: Sequence[str], md5: str, folder: Path) -> Path:
     target = folder / name
     if check_integrity(target, md5):
         return target
-    folder.mkdir(parents=True, exist_ok=True)
+    disk.make_folders(folder)
     answers = []
     for url in urls:
         with TemporaryDirectory(dir=folder, prefix="partial-") as partial:
             try:
                 download_url(url, partial, name, md5)
-                (Path(partial) / name).replace(target)
+                disk.rename_file(Path(partial) / name, target)
             except (OSError, RuntimeError, HTTPException) as error:
                 answers.append(f"{url}: {error}")
                 continue
@@ -160,15 +163,15 @@ def unpack(archive: Path, members: Sequence[str], folder: Path) -> None:
             if archive.suffix == ".zip":
                 with zipfile.ZipFile(archive) as opened_zip:
                     for member, name in zip(members, names, strict=True):
-                        (Path(partial) / name).write_bytes(opened_zip.read(member))
+                        disk.write_new(Path(partial) / name, opened_zip.read(member))
             else:
                 with tarfile.open(archive) as opened_tar:
                     for member, name in zip(members, names, strict=True):
                         content = opened_tar.extractfile(member)
                         if content is None:
                             raise KeyError(f"{member} is no file")
-                        (Path(partial) / name).write_bytes(content.read())
+                        disk.write_new(Path(partial) / name, content.read())
         except (KeyError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
             raise OSError(f"{archive}: {error}") from error
         for name in names:
-            (Path(partial) / name).replace(folder / name)
+            disk.rename_file(Path(partial) / name, folder / name)

@@ -169,7 +169,8 @@ class ImageFolder(Dataset):
                 )
             paths += inside
             labels += [names.index(name)] * len(inside)
-        return Examples(self.images(paths), np.array(labels, dtype="int64"))
+        places = np.array([path.relative_to(root).as_posix() for path in paths])
+        return Examples(self.images(paths), np.array(labels, dtype="int64"), places, "{}")
 
 
 def _all_of(errors: "Sequence[DataError]") -> DataError:

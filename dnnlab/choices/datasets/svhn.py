@@ -80,6 +80,10 @@ class Svhn(Downloadable):
         digits = labels.reshape(-1).astype("int64")
         wrong = (digits < 1) | (digits > 10)
         if wrong.any():
-            row = int(wrong.argmax())
-            raise DataError(f"{path}: label {digits[row]} of example {row} is not 1 to 10")
+            row, others = int(wrong.argmax()), int(wrong.sum()) - 1
+            more = f"; other labels that are not: {others:,}" if others else ""
+            raise DataError(
+                f"{path}: label {digits[row]} of example {row} is not 1 to 10{more}",
+                remedy="fetch it again",
+            )
         return self.examples(upright, np.where(digits == 10, 0, digits), path)

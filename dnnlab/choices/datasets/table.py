@@ -70,6 +70,8 @@ class TableData(Dataset):
 
     def read(self) -> Source:
         """Reads the file and decides for each column what it is."""
+        import numpy as np
+
         table = self.table(Path(self.path))
         for name in (self.target, *self.ignore, *self.categorical):
             table.position(name)
@@ -81,7 +83,8 @@ class TableData(Dataset):
         if self.missing == "refuse":
             refuse_missing(table, names)
         targets, classes = self._targets(table)
-        train, test = self.test.divide(Examples(inputs, targets), "test")
+        examples = Examples(inputs, targets, np.array(table.lines), "line {}")
+        train, test = self.test.divide(examples, "test")
         return Source(train, test, class_names=classes, columns=columns, gaps=self.missing)
 
     def _columns(self, table: Table, names: Sequence[str]) -> tuple[dict[str, Any], ...]:
@@ -146,18 +149,27 @@ class TableData(Dataset):
             )
         return {"name": name, "kind": "categorical", "categories": categories}
 
+    def _is_no_target(self, table: Table, value: str) -> bool:
+        gap = is_missing(value) and value.lower() != "none"  # which may well be a class
+        return gap or (self.task == "regression" and table.number(value) is None)
+
     def _targets(self, table: Table) -> "tuple[np.ndarray, tuple[str, ...]]":
         import numpy as np
 
         values = table.values(self.target)
-        for line, value in zip(table.lines, values, strict=True):
-            gap = is_missing(value) and value.lower() != "none"  # which may well be a class
-            if gap or (self.task == "regression" and table.number(value) is None):
-                raise DataError(
-                    f"{self.path}: line {line}: target '{self.target}' is '{value}'",
-                    remedy="give every row a target"
-                    + (" that is a number" if self.task == "regression" else ""),
-                )
+        wrong = [
+            (line, value)
+            for line, value in zip(table.lines, values, strict=True)
+            if self._is_no_target(table, value)
+        ]
+        if wrong:
+            line, value = wrong[0]
+            others = f"; other rows without one: {len(wrong) - 1:,}" if len(wrong) > 1 else ""
+            raise DataError(
+                f"{self.path}: line {line}: target '{self.target}' is '{value}'{others}",
+                remedy="give every row a target"
+                + (" that is a number" if self.task == "regression" else ""),
+            )
         if self.task == "regression":
             return np.array([table.number(value) for value in values], dtype="float64"), ()
 

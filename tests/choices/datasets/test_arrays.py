@@ -94,10 +94,54 @@ def test_classes_can_be_named(tmp_path: Path) -> None:
     named: dict[str, Any] = {"class_names": np.array(["hat", "shoe", "sock"])}
     source = read(tmp_path, inputs=IMAGES, targets=LABELS, **named)
     assert source.class_names == ("hat", "shoe", "sock")
-    with pytest.raises(DataError, match="label 3 of example 0 of the train split is not one of"):
+    with pytest.raises(
+        DataError,
+        match=r"data.npz: label 3 of inputs\[3\] of the train split is not one of the 3 classes, "
+        r"0 to 2; other labels that are not: 26$",
+    ):
         prepare(
             dataset(tmp_path, {"test": {"first": 3}}, inputs=IMAGES, targets=LABELS + 3, **named)
         )
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (
+            {"x_train": [(4, 1, 2), (4, 3, 3), (9, 0, 0)]},
+            r"inputs of the train split are missing or not finite: 3 of 900, the first, nan, in "
+            r"x_train\[4\] at \[1, 2\]$",
+        ),
+        (
+            {"y_test": [(7,)]},
+            r"targets of the test split are missing or not finite: 1 of 30, the first, nan, in "
+            r"x_test\[7\]$",
+        ),
+    ],
+)
+def test_numbers_that_are_none_are_counted_and_the_first_is_found(
+    tmp_path: Path, bad: dict[str, list[tuple[int, ...]]], message: str
+) -> None:
+    arrays = {"x_train": RANDOM.normal(size=(30, 6, 5)), "y_train": RANDOM.normal(size=30)}
+    arrays |= {name.replace("train", "test"): array.copy() for name, array in arrays.items()}
+    for name, places in bad.items():
+        for place in places:
+            arrays[name][place] = np.nan
+    with pytest.raises(DataError, match="data.npz: " + message):
+        prepare(dataset(tmp_path, {"task": "regression", "validation": None}, **arrays))
+
+
+def test_an_example_keeps_its_place_whatever_is_drawn_and_chosen(tmp_path: Path) -> None:
+    inputs = RANDOM.normal(size=(60, 4))
+    inputs[41, 2] = np.inf
+    chosen = dataset(
+        tmp_path,
+        {"test": {"random": 10, "seed": 3}, "validation": {"random": 9}, "classes": [2, 0]},
+        inputs=inputs,
+        targets=np.arange(60) % 3,
+    )
+    with pytest.raises(DataError, match=r"1 of \d+, the first, inf, in inputs\[41\], feature 2$"):
+        prepare(chosen)
 
 
 def test_a_regression(tmp_path: Path) -> None:

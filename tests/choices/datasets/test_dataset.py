@@ -150,3 +150,13 @@ def test_classes_are_found_by_what_they_are_called() -> None:
     assert Digits().relabelling(names) is None
     with pytest.raises(DataError, match="data.positive: 'dog' is not among data.classes"):
         Digits(classes=("cow", "cat"), positive="dog").relabelling(names)
+
+
+def test_examples_know_their_places() -> None:
+    rest, held = Holdout(random=25).divide(examples(), "validation")
+    assert [held.name_of(row) for row in range(25)] == [f"example {i}" for i in held.targets]
+    again = rest.take(np.array([7, 3]))
+    assert again.name_of(1) == f"example {rest.targets[3]}"
+    lines = Examples(examples(4).inputs, np.arange(4), np.array([2, 3, 5, 8]), "line {}")
+    assert lines.take(np.array([3, 0])).name_of(0) == "line 8"
+    assert examples().name_of(12) == "example 12"

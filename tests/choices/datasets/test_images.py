@@ -117,8 +117,12 @@ def test_where_the_files_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_label_out_of_range_is_named(tmp_path: Path) -> None:
     write_idx(tmp_path, labels=[0, 1, 10, 3, 4, 5])
-    with pytest.raises(DataError, match="label 10 of example 2 is not 0 to 9"):
+    with pytest.raises(DataError, match="label 10 of example 2 is not 0 to 9$"):
         FashionMnist(folder=str(tmp_path)).read()
+    write_idx(tmp_path, labels=[0, 1, 10, 3, 4, 11])
+    with pytest.raises(DataError, match="not 0 to 9; other labels that are not: 1$") as caught:
+        FashionMnist(folder=str(tmp_path)).read()
+    assert caught.value.remedy == "fetch the files again"
 
 
 def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> None:

@@ -64,6 +64,14 @@ def test_other_arrays_are_refused(content: dict[str, np.ndarray], tmp_path: Path
         replaced(tmp_path, **content).read()
 
 
+def test_labels_out_of_range_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
+    content = {"X": np.zeros((32, 32, 3, 4), np.uint8), "y": np.array([[1], [0], [10], [11]])}
+    with pytest.raises(
+        DataError, match="label 0 of example 1 is not 1 to 10; other labels that are not: 1$"
+    ):
+        replaced(tmp_path, **content).read()
+
+
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     content = {"X": np.zeros((28, 32, 3, 2), np.uint8), "y": np.ones((2, 1), np.uint8)}
     with pytest.raises(DataError, match="do not fit"):
