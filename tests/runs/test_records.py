@@ -72,3 +72,12 @@ def test_what_is_no_json_object_is_named(tmp_path: Path, content: bytes) -> None
     with pytest.raises(RunError, match=r"none\.json cannot be read"):
         read_json(tmp_path / "none.json")
     assert parse_json(b'{"a": 1}', path) == {"a": 1}
+
+
+def test_what_is_not_finite_is_null_and_its_word_is_kept() -> None:
+    values = {"loss": math.nan, "gradient_norm": math.inf, "lr": 0.1}
+    row = json.loads(to_json(row_of(Record(5, 1, "train", values), segment=0, seconds=1.0)))
+    assert (row["loss"], row["gradient_norm"], row["lr"]) == (None, None, 0.1)
+    assert row["not_finite"] == {"loss": "nan", "gradient_norm": "inf"}
+    fine = row_of(Record(5, 1, "train", {"loss": 1.0}), segment=0, seconds=1.0)
+    assert "not_finite" not in fine
