@@ -14,7 +14,9 @@ def test_differences_are_named_setting_by_setting() -> None:
     now = experiment_of(
         DIGITS.replace("batch_size: 64", "batch_size: 32") + "optimizer: {name: sgd, lr: 0.5}\n"
     )
-    found = {change.key: (change.before, change.now) for change in changes(experiment_of(DIGITS), now)}
+    found = {
+        change.key: (change.before, change.now) for change in changes(experiment_of(DIGITS), now)
+    }
     assert found == {"training.batch_size": (64, 32), "optimizer.lr": (0.01, 0.5)}
 
 

@@ -42,6 +42,18 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> State:
     return session_of(TEXT, folder=tmp_path_factory.mktemp("state")).state
 
 
+def refusal_by(system: Failing, action: Callable[[], None]) -> DnnlabError | None:
+    """Does something with a disk that fails. Returns what it was refused with; nothing else may be
+    raised.
+    """
+    with on(system):
+        try:
+            action()
+        except DnnlabError as error:
+            return error
+    return None
+
+
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
 
@@ -52,16 +64,16 @@ def test_making_a_run(kind: str, tmp_path: Path) -> None:
     before = descriptors()
 
     def attempt(system: Failing) -> None:
-        run = None
-        with on(system):
-            try:
-                run = RunFolder.create(tmp_path / "runs", "it", "it", ORIGIN)
-            except DnnlabError as error:
-                assert isinstance(error, REFUSAL.get(kind, MachineError))
-                assert list_runs(tmp_path / "runs") == []
-        if run is not None:
-            run.close()
+        made: list[RunFolder] = []
+        refused = refusal_by(
+            system, lambda: made.append(RunFolder.create(tmp_path / "runs", "it", "it", ORIGIN))
+        )
+        if refused is None:
+            made[0].close()
             assert not system.failed or system.failed[0].startswith(("write", "unlink"))
+        else:
+            assert isinstance(refused, REFUSAL.get(kind, MachineError))
+            assert list_runs(tmp_path / "runs") == []
 
     failed = until_none_fails(KINDS[kind], attempt_alone(attempt, tmp_path))
     assert len(failed) > 20
@@ -99,17 +111,16 @@ def test_saving(kind: str, tmp_path: Path, state: State) -> None:
         run.begin_segment("resumed", step=step)
         kept = checkpoints.steps(run.checkpoints)
         move(state, step + 1)
-        failed = False
-        with on(system):
-            try:
-                measure(run, step + 1)
-                run.save(state, SECONDS)
-            except DnnlabError as error:
-                assert isinstance(error, REFUSAL.get(kind, MachineError)), system.failed
-                failed = True
+
+        def save() -> None:
+            measure(run, step + 1)
+            run.save(state, SECONDS)
+
+        refused = refusal_by(system, save)
         run.close()
         names = [path.name for path in run.checkpoints.iterdir()]
-        if failed:
+        if refused is not None:
+            assert isinstance(refused, REFUSAL.get(kind, MachineError)), system.failed
             assert checkpoints.steps(run.checkpoints) == kept, system.failed
             assert set(names) == {f"step-{each:09d}" for each in kept}, system.failed
         else:
@@ -138,11 +149,10 @@ def test_a_training_and_its_resumption(kind: str, tmp_path: Path) -> None:
         nonlocal number
         number += 1
         name = f"r{number}"
-        with on(system):
-            try:
-                finish(start(config, runs=tmp_path / "runs", name=name, command=[]))
-            except DnnlabError as error:
-                assert isinstance(error, REFUSAL.get(kind, MachineError)), system.failed
+        refused = refusal_by(
+            system, lambda: finish(start(config, runs=tmp_path / "runs", name=name, command=[]))
+        )
+        assert isinstance(refused, REFUSAL.get(kind, MachineError) | None), system.failed
         path = tmp_path / "runs" / name
         if (path / "run.json").exists() and not (path / "result.json").exists():
             finish(resume(path))
