@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -163,7 +164,7 @@ def check_writable(folder: Path) -> None:
     """Writes a file where a folder is or will be, and removes it. Raises OSError."""
     while not folder.exists() and folder.parent != folder:
         folder = folder.parent
-    probe = folder / f".dnnlab-probe-{os.getpid()}.tmp"
+    probe = folder / f".dnnlab-probe-{os.getpid()}-{time.monotonic_ns()}.tmp"
     try:
         write_new(probe, b"x")
     finally:
