@@ -58,6 +58,7 @@ def resume(path: Path, terms: Terms | None = None) -> Training:
 
 
 def _opened(folder: RunFolder, terms: Terms) -> Training:
+    """Refuses what cannot be before anything of the run is changed, its settings last of all."""
     path, seconds = folder.path, Seconds()
     before = _before(path, terms)
     config = read(path / "config.yaml", [*terms.options, *_length(before, terms)])
@@ -65,17 +66,7 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
     refuse_changes(found, config, terms)
     session = assemble(config, begin=False)
     _same_data(path, session)
-    state = session.state
-    newest, damaged = folder.load(checkpoints.largest_file(state))
-    notes = list(damage(damaged, newest.step if newest else None))
-    if newest is None:
-        state.begin(session.experiment.training.seed)
-        notes.append("it was stopped before its first checkpoint: it begins again at update 0")
-    else:
-        newest.fill(state)
-        spent = newest.seconds()
-        seconds.before = spent["total"]
-        seconds.training, seconds.evaluation = spent["training"], spent["evaluation"]
+    notes, state = _restore(folder, session, seconds), session.state
     if _within(found, "regularization.early_stopping"):
         state.ended = ""
     _check_length(before, config, session, found, terms)
@@ -96,11 +87,26 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
         notes.append(low)
     if finished:
         folder.set_result_aside()
+    notes += [str(change) for change in found if change.kind == "free"]
+    folder.begin_segment("resumed", step=state.step, notes=notes, differences=differences)
     if found:
         folder.change_config(to_yaml(session.experiment), settings(session.experiment))
-        notes += [str(change) for change in found if change.kind == "free"]
-    folder.begin_segment("resumed", step=state.step, notes=notes, differences=differences)
     return Training(session, folder, seconds, notes)
+
+
+def _restore(folder: RunFolder, session: Session, seconds: Seconds) -> list[str]:
+    """Fills the state from the newest whole checkpoint, or begins it. Returns what is to be said."""
+    newest, damaged = folder.load(checkpoints.largest_file(session.state))
+    notes = list(damage(damaged, newest.step if newest else None))
+    if newest is None:
+        session.state.begin(session.experiment.training.seed)
+        notes.append("it was stopped before its first checkpoint: it begins again at update 0")
+        return notes
+    newest.fill(session.state)
+    spent = newest.seconds()
+    seconds.before = spent["total"]
+    seconds.training, seconds.evaluation = spent["training"], spent["evaluation"]
+    return notes
 
 
 def damage(damaged: dict[int, str], used: int | None) -> tuple[str, ...]:
