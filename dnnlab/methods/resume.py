@@ -95,7 +95,7 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
 
 
 def _restore(folder: RunFolder, session: Session, seconds: Seconds) -> list[str]:
-    """Fills the state from the newest whole checkpoint, or begins it. Returns what is to be said."""
+    """Fills the state from the newest whole checkpoint, or begins it. Returns what to say of it."""
     newest, damaged = folder.load(checkpoints.largest_file(session.state))
     notes = list(damage(damaged, newest.step if newest else None))
     if newest is None:
