@@ -25,6 +25,7 @@ from dnnlab.runs.records import MOST_LOG, read_json, scan_rows
 from tests.reliability.opening import (
     ALL_WAYS,
     Outcome,
+    bounded,
     changed,
     copied,
     interrupted_run,
@@ -638,7 +639,8 @@ def test_a_log_without_any_line_end_costs_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"step": 1}\n')
     os.truncate(path, 3 * 10**8)
-    log = disk.Log(path)
+    with bounded(memory=10**8):
+        log = disk.Log(path)
     log.append('{"step": 2}')
     log.close()
     assert path.read_bytes() == b'{"step": 1}\n{"step": 2}\n'

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.reliability.opening import (
@@ -36,6 +36,19 @@ examples = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+OLDER, NEWEST = "checkpoints/step-000000003", "checkpoints/step-000000004"
+FILES = [
+    *("run.json", "settings.json", "data.json", "environment.json", "status.json", "lock"),
+    *("config.yaml", "config.source.yaml", "metrics.jsonl", "events.jsonl"),
+    *(
+        f"{step}/{name}"
+        for step in (OLDER, NEWEST)
+        for name in (
+            *("network.safetensors", "optimizer.safetensors", "best.safetensors"),
+            *("state.json", "manifest.json"),
+        )
+    ),
+]
 WITHOUT_USE = ("metrics.jsonl", "events.jsonl", "status.json", "lock", "config.source.yaml")
 """Files on which no number of the training depends."""
 
@@ -45,7 +58,6 @@ class Original:
     """A run as it was stopped, and what comes of it."""
 
     run: Path
-    files: tuple[str, ...]
     outcome: Outcome
 
     @contextmanager
@@ -60,10 +72,11 @@ class Original:
 def original(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Original:
     run = interrupted_run(tmp_path_factory.mktemp("original"))
     files = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
+    assert files == sorted(FILES)
     outcome = opened(copied(run, tmp_path_factory.mktemp("copy")), ways=ALL_WAYS)
     assert outcome.errors == {}
     assert outcome.notes == []
-    return Original(run, tuple(files), outcome)
+    return Original(run, outcome)
 
 
 # --- bytes -------------------------------------------------------------------------------------
@@ -113,27 +126,28 @@ chunks = st.one_of(
 
 
 @examples
-@given(
-    number=st.integers(0, 100),
-    harm=st.sampled_from(HARMS),
-    where=places,
-    chunk=chunks,
-    data=st.data(),
-)
+@given(file=st.sampled_from(FILES), harm=st.sampled_from(HARMS), where=places, chunk=chunks)
+@example(file=f"{NEWEST}/network.safetensors", harm=flip, where=[8 * 1000], chunk=b"")
+@example(file=f"{NEWEST}/optimizer.safetensors", harm=flip, where=[8 * 1000], chunk=b"")
+@example(file=f"{NEWEST}/state.json", harm=overwrite, where=[30], chunk=b"9")
 def test_any_bytes_of_any_file(
-    number: int, harm: Any, where: list[int], chunk: bytes, data: st.DataObject, original: Original
+    file: str, harm: Any, where: list[int], chunk: bytes, original: Original
 ) -> None:
     """Where the run can be resumed all the same, its end is the same to the bit, or a note says
     which setting is another.
     """
-    file = original.files[number % len(original.files)]
-    before = (original.run / file).read_bytes()
-    after = harm(before, where, chunk)
-    if harm is replace and data.draw(st.booleans()):
-        other = original.files[where[0] % len(original.files)]
-        after = (original.run / other).read_bytes()
     with original.copied() as run:
-        (run / file).write_bytes(after)
+        (run / file).write_bytes(harm((run / file).read_bytes(), where, chunk))
+        check(opened(run, ways=ALL_WAYS), original, file)
+
+
+@examples
+@given(file=st.sampled_from(FILES), other=st.sampled_from(FILES))
+@example(file=f"{NEWEST}/network.safetensors", other=f"{NEWEST}/best.safetensors")
+@example(file=f"{NEWEST}/manifest.json", other=f"{OLDER}/manifest.json")
+def test_any_file_in_the_place_of_another(file: str, other: str, original: Original) -> None:
+    with original.copied() as run:
+        (run / file).write_bytes((original.run / other).read_bytes())
         check(opened(run, ways=ALL_WAYS), original, file)
 
 
@@ -169,13 +183,24 @@ JSON = ["run.json", "settings.json", "data.json", "environment.json", "status.js
 STEP_JSON = ["manifest.json", "state.json"]
 
 
+def near(value: Any) -> Any:
+    """Returns another value that might stand in the same place."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return 2 * value + 1
+    return [*value, *value] if isinstance(value, list) else value
+
+
 def harmed(value: Any, data: st.DataObject) -> Any:
     """Returns a JSON object with another value somewhere, or with a key more or less."""
     way = data.draw(st.sampled_from(list(keys_of(value))), label="way")
     outer = value
     for key in way[:-1]:
         outer = outer[key]
-    kind = data.draw(st.sampled_from(["change", "change", "change", "drop", "add"]))
+    kind = data.draw(st.sampled_from(["change", "change", "near", "near", "drop", "add"]))
+    if kind == "near":
+        return changed(value, way, near(outer[way[-1]]))
     if kind == "change" or not isinstance(outer, dict):
         return changed(value, way, data.draw(values, label="value"))
     if kind == "drop":
