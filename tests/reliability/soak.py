@@ -174,6 +174,7 @@ def fuzz_cases(cases: int) -> Iterator[Figure]:
     """Runs the property tests with so many cases in all."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "--hypothesis-show-statistics"]
+        + ["-m", "hypothesis"]
         + ["-p", "no:cacheprovider", *mutants.FUZZERS],
         cwd=ROOT,
         env={**os.environ, "DNNLAB_FUZZ_TIMES": str(math.ceil(cases / USUAL_CASES))},
