@@ -60,12 +60,14 @@ def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
     task, loss = experiment.task, experiment.loss
     if task not in loss.tasks:
         yield Finding(("loss",), f"{loss.name} is for {loss.tasks[0]}, but data are for {task}")
+    named: set[str] = set()
     for index, metric in enumerate(experiment.metrics):
         if task not in metric.tasks:
             text = f"{metric.name} is for {metric.tasks[0]}, but data are for {task}"
             yield Finding(("metrics", index), text)
-        if any(metric.label == other.label for other in experiment.metrics[:index]):
+        if metric.label in named:
             yield Finding(("metrics", index), f"{metric.label} is named twice")
+        named.add(metric.label)
     if experiment.regularization.label_smoothing > 0 and task != "classification":
         text = f"is for classification, but data are for {task}"
         yield Finding(("regularization", "label_smoothing"), text)

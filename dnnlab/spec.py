@@ -27,17 +27,33 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of all numbers with a point, but 0: nets compute in float32, which ends at 1e-38 and 3e38."""
+
 
 class Spec(BaseModel):
-    """A frozen group of settings. Unknown keys, nan, inf and values of another type are refused."""
+    """A frozen group of settings. Unknown keys, nan, inf and values of another type are refused,
+    and so are numbers with which nets cannot compute.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _fits_float32(cls, value: Any) -> Any:
+        if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST:
+            bound = (
+                f"beyond {LARGEST:g}" if abs(value) > LARGEST else f"nearer to 0 than {SMALLEST:g}"
+            )
+            raise ValueError(f"{value:g} is {bound}, and nets compute in float32")
+        return value
 
     @classmethod
     def field_meanings(cls) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Annotated, Any, ClassVar, Literal
@@ -92,6 +93,21 @@ def test_auto_stands_beside_a_type() -> None:
 @pytest.mark.parametrize("bad", [True, "1", float("nan"), float("inf"), None, [1]])
 def test_numbers_are_strict(bad: Any) -> None:
     assert len(errors(pace={"name": "fast", "rate": bad})) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1e31, "1e+31 is beyond 1e+30, and nets compute in float32"),
+        (5e-324, "4.94066e-324 is nearer to 0 than 1e-30, and nets compute in float32"),
+    ],
+)
+def test_every_number_fits_into_float32(number: float, said: str) -> None:
+    """A smaller one would be 0 there, and what is divided by it is not finite."""
+    for end in (1e30, 1e-30):
+        assert Fast(rate=end).rate == end
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        Fast(rate=number)
 
 
 def test_durations_are_epochs_or_updates_and_not_both() -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from dnnlab.config.yaml12 import Document, Path, Place, parse_value
+from dnnlab.config.yaml12 import MAX_DEPTH, Document, Path, Place, parse_value
 from dnnlab.errors import ConfigError, Problem
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass
+class _Laid:
+    """What became of the settings of a document when another was laid over it."""
+
+    merged: set[Path] = field(default_factory=set)
+    replaced: set[Path] = field(default_factory=set)
+    named: list[Path] = field(default_factory=list)
+    """Choices that stood there by their name alone, and are mappings now."""
 
 
 def over(base: Document, upper: Document) -> Document:
@@ -18,42 +29,47 @@ def over(base: Document, upper: Document) -> Document:
     A choice is not mixed with another one: `optimizer: {name: nadam}` over `{name: sgd, momentum:
     0.9}` drops the momentum, and so does `optimizer: nadam`. `{lr: 0.1}` over `sgd` keeps sgd.
     """
-    result = Document(dict(base.data), dict(base.keys), dict(base.values))
-    _lay(result.data, upper.data, (), result, upper)
-    return result
+    laid = _Laid()
+    data = _lay(base.data, upper.data, (), laid)
+    names = {(*path, "name"): base.values[path] for path in laid.named if path in base.values}
+    return Document(
+        data=data,
+        keys=_places(base.keys, upper.keys, laid),
+        values=_places({**base.values, **names}, upper.values, laid),
+    )
 
 
-def _lay(
-    below: dict[str, Any], above: dict[str, Any], path: Path, result: Document, upper: Document
-) -> None:
+def _lay(below: dict[str, Any], above: dict[str, Any], path: Path, laid: _Laid) -> dict[str, Any]:
+    result = dict(below)
     for key, value in above.items():
         here = (*path, key)
         old = below.get(key)
         if isinstance(value, dict) and isinstance(old, str) and "name" not in value:
             old = {"name": old}
-            if here in result.values:  # what a --set wrote inside has no place of its own
-                result.values[(*here, "name")] = result.values[here]
+            laid.named.append(here)
         if isinstance(value, dict) and isinstance(old, dict) and not _other_choice(old, value):
-            below[key] = dict(old)
-            _take_places(here, result, upper, deep=False)
-            _lay(below[key], value, here, result, upper)
+            laid.merged.add(here)
+            result[key] = _lay(old, value, here, laid)
         else:
-            below[key] = value
-            _take_places(here, result, upper, deep=True)
+            laid.replaced.add(here)
+            result[key] = value
+    return result
+
+
+def _places(below: dict[Path, Place], above: dict[Path, Place], laid: _Laid) -> dict[Path, Place]:
+    kept = {path: place for path, place in below.items() if not _within(path, laid.replaced)}
+    for path, place in above.items():
+        if path in laid.merged or _within(path, laid.replaced):
+            kept[path] = place
+    return kept
+
+
+def _within(path: Path, settings: set[Path]) -> bool:
+    return any(path[:length] in settings for length in range(1, len(path) + 1))
 
 
 def _other_choice(old: dict[str, Any], new: dict[str, Any]) -> bool:
     return "name" in old and "name" in new and old["name"] != new["name"]
-
-
-def _take_places(path: Path, result: Document, upper: Document, *, deep: bool) -> None:
-    for into, source in ((result.keys, upper.keys), (result.values, upper.values)):
-        if deep:
-            for known in [known for known in into if known[: len(path)] == path]:
-                del into[known]
-        for known, place in source.items():
-            if known == path or (deep and known[: len(path)] == path):
-                into[known] = place
 
 
 def overrides(options: Sequence[str]) -> Document:
@@ -74,6 +90,8 @@ def _override(option: str) -> Document:
     if not equals or not all(_KEY.fullmatch(key) for key in path):
         message = "is not KEY=VALUE, such as --set optimizer.lr=3e-4"
         raise ConfigError(subject, [Problem(subject, message)])
+    if len(path) > MAX_DEPTH:
+        raise ConfigError(subject, [Problem("--set", f"is nested deeper than {MAX_DEPTH}")])
     place = Place(f"--set {dotted.strip()}")
     try:
         value = parse_value(text, subject=subject)

@@ -6,27 +6,39 @@ import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dnnlab.choices import FAMILIES
-from dnnlab.config.yaml12 import Document, Path, Place, kind_of, scalar
+from dnnlab.config.yaml12 import Document, Path, Place, kind_of, quoted, scalar
 from dnnlab.errors import Problem
 from dnnlab.experiment import Experiment
 from dnnlab.spec import Spec, choice_name, family_of, specs_in
 
 FEW_NAMES = 8
 """Members of a family that are listed beside the one that was probably meant."""
+MOST_WORDED = 20
+"""Problems for which what was probably meant is looked for: as many as a screen shows."""
+LONGEST_WORD = 60
+"""Characters of what could be a word for something. To compare more takes long."""
 
 
 def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
-    """Yields one problem for each thing that pydantic refused."""
-    for details in error.errors(include_url=False, include_context=True):
+    """Yields one problem for each thing that pydantic refused, those first that come first."""
+    refused = []
+    for details in error.errors(include_url=False):
         path = _written(details["loc"], document.data)
+        place = document.place_of(path, part="key" if _is_stray(details) else "value")
+        refused.append((place.problem(""), path, details))
+    refused.sort(key=lambda each: each[0].order)
+    for _, path, details in refused[:MOST_WORDED]:
         place, message = _sentence(details, path, document)
         yield place.problem(message)
+    for where, path, details in refused[MOST_WORDED:]:
+        yield replace(where, message=f"{dotted(path)}: {details['msg']}")
 
 
 def _written(location: Path, data: Any) -> Path:
@@ -46,7 +58,7 @@ def _written(location: Path, data: Any) -> Path:
 def _sentence(details: ErrorDetails, path: Path, document: Document) -> tuple[Place, str]:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     name = dotted(path)
-    if kind == "extra_forbidden":
+    if _is_stray(details):
         return document.place_of(path, part="key"), _unknown_key(path, document.data)
     if kind == "missing":
         return document.place_of(path[:-1], part="key"), f"{name} is missing{_meaning(path)}"
@@ -67,6 +79,10 @@ def _sentence(details: ErrorDetails, path: Path, document: Document) -> tuple[Pl
     if expected is None:
         return document.place_of(path), f"{name}: {context.get('error', details['msg'])}"
     return document.place_of(path), f"{name}: {shown(value)} is not {expected}{_hint(kind, value)}"
+
+
+def _is_stray(details: ErrorDetails) -> bool:
+    return details["type"] == "extra_forbidden"
 
 
 def _expected(kind: str, context: dict[str, Any]) -> str | None:
@@ -96,10 +112,10 @@ def _expected(kind: str, context: dict[str, Any]) -> str | None:
 
 
 def _hint(kind: str, value: Any) -> str:
-    quoted = kind in {"float_type", "int_type", "bool_type"} and isinstance(value, str)
-    if quoted and not isinstance(scalar(value), str):
-        return f"; take off the quotes: {value}"
-    return ""
+    if kind not in {"float_type", "int_type", "bool_type"} or not isinstance(value, str):
+        return ""
+    plain = value if len(value) <= LONGEST_WORD else "x"
+    return "" if isinstance(scalar(plain), str) else f"; take off the quotes: {value}"
 
 
 def _unknown_choice(context: dict[str, Any], given: Any) -> str:
@@ -117,7 +133,7 @@ def _unknown_key(path: Path, data: Any) -> str:
     owner = spec_at(path[:-1], data)
     known = list(owner.model_fields) if owner else []
     where = f" in {dotted(path[:-1])}" if path[:-1] else ""
-    sentence = f"unknown key {key!r}{where}"
+    sentence = f"unknown key {quoted(key)}{where}"
     if near := nearest(key, known):
         return f"{sentence}; did you mean '{near}'?"
     if elsewhere := _elsewhere(key):
@@ -182,6 +198,8 @@ def _one_of(names: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Returns the known word that is most like this one, if any is."""
+    if len(word) > LONGEST_WORD:
+        return None
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 
@@ -203,7 +221,11 @@ def dotted(path: Path) -> str:
     'architecture.hidden[1].units'
     """
     steps = (
-        f"[{step}]" if isinstance(step, int) else f".{step if step.isprintable() else repr(step)}"
+        f"[{step}]" if isinstance(step, int) else f".{step if _is_plain(step) else quoted(step)}"
         for step in path
     )
     return "".join(steps).lstrip(".")
+
+
+def _is_plain(step: str) -> bool:
+    return step.isprintable() and len(step) <= LONGEST_WORD

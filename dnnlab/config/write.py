@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from dnnlab.config.yaml12 import scalar
+from dnnlab.config.yaml12 import parse, scalar
 from dnnlab.experiment import Experiment
 from dnnlab.spec import Duration, Spec
 
@@ -24,8 +24,11 @@ _Dumper.add_representer(str, _text)
 
 
 def to_yaml(experiment: Experiment) -> str:
-    """Writes every setting, defaults included; left out is only what is null unless set."""
-    return yaml.dump(
+    """Writes every setting, defaults included; left out is only what is null unless set.
+
+    Raises ConfigError if that is more than `read` takes: it could not be gone on with.
+    """
+    text: str = yaml.dump(
         settings(experiment),
         Dumper=_Dumper,
         sort_keys=False,
@@ -33,6 +36,8 @@ def to_yaml(experiment: Experiment) -> str:
         default_flow_style=None,
         width=100,
     )
+    parse(text.encode("utf-8", "surrogatepass"), subject="the config with its defaults written out")
+    return text
 
 
 def settings(spec: Spec) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 PyYAML follows YAML 1.1: it reads `1e-3` as text, `no` as false and `012` as 10. Here its parser
 gives the events and the core schema of YAML 1.2 gives the scalars. Refused, each in one line: a
-file over 1 MB or 20,000 values, more than one document, depth over 40, duplicate keys, aliases,
-anchors, tags.
+file over 1 MB or 5,000 keys and values, more than one document, depth over 40, duplicate keys,
+aliases, anchors, tags.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from dnnlab.errors import ConfigError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-MAX_VALUES = 20_000
+MAX_VALUES = 5_000
 MAX_DIGITS = 40
+MAX_CHARACTERS = 1_000
+"""Of a number with a point; what is longer is text."""
+MAX_PROBLEMS = 100
+"""After so many the rest is not read."""
 
 Path = tuple[str | int, ...]
 """Where a setting stands in the data: ("architecture", "hidden", 0, "units")."""
@@ -88,7 +92,12 @@ def parse(content: bytes, *, subject: str, file: str = "") -> Document:
 def parse_value(text: str, *, subject: str) -> Any:
     """Parses the value of an option, such as `3e-4` or `[300, 100]` (JSON is YAML too)."""
     reader = _Reader(subject)
-    value = reader.read(_decode(text.encode(), subject))
+    try:  # an option has as bytes what is no UTF-8
+        value = reader.read(_decode(text.encode("utf-8", "surrogateescape"), subject))
+    except UnicodeEncodeError:
+        raise ConfigError(subject, [Problem(subject, "not UTF-8: half a character")]) from None
+    except ConfigError as error:
+        reader.problems.extend(error.problems)
     if reader.problems:
         raise ConfigError(subject, [Problem(subject, p.message) for p in reader.problems])
     return value
@@ -108,11 +117,20 @@ def scalar(text: str) -> str | int | float | bool | None:
         return int(text[:MAX_DIGITS])
     if _OCTAL_OR_HEX.fullmatch(text):
         return int(text[:MAX_DIGITS], 0)
-    if _FLOAT.fullmatch(text):
+    if len(text) <= MAX_CHARACTERS and _FLOAT.fullmatch(text):
         return float(text)
     if match := _INFINITE.fullmatch(text):
         return float(f"{match[1]}inf")
     return float("nan") if _NAN.fullmatch(text) else text
+
+
+def quoted(text: str) -> str:
+    """Returns a text in quotes, shortened.
+
+    >>> quoted("lr"), quoted("x" * 100)[-5:]
+    ("'lr'", "x...'")
+    """
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def kind_of(value: Any) -> str:
@@ -139,6 +157,8 @@ class _Reader:
         self.file = file
         self.document = Document()
         self.problems: list[Problem] = []
+        self.count = 0
+        """Keys and values met so far."""
 
     def read(self, text: str) -> Any:
         try:
@@ -169,8 +189,13 @@ class _Reader:
 
     def _problem(self, event: Any, message: str) -> None:
         self.problems.append(self._place(event).problem(message))
+        if len(self.problems) == MAX_PROBLEMS:
+            enough = "the problems are so many that the rest was not read"
+            self.problems.append(self._place(event).problem(enough))
+            raise _Stop
 
     def _node(self, event: Any, path: Path) -> Any:
+        self.count += 1
         self.document.values[path] = self._place(event)
         if isinstance(event, yaml.AliasEvent):
             self._problem(event, f"alias *{event.anchor}: aliases are not used; write the value")
@@ -179,9 +204,10 @@ class _Reader:
             self._problem(event, f"anchor &{event.anchor}: anchors are not used")
         if event.tag is not None:
             self._problem(event, f"tag {event.tag}: tags are not used; names are plain text")
-        if len(path) > MAX_DEPTH or len(self.document.values) > MAX_VALUES:
+        if len(path) > MAX_DEPTH or self.count > MAX_VALUES:
             deep = len(path) > MAX_DEPTH
-            limit = f"nested deeper than {MAX_DEPTH}" if deep else f"over {MAX_VALUES:,} values"
+            many = f"over {MAX_VALUES:,} keys and values; a config is a page of text"
+            limit = f"nested deeper than {MAX_DEPTH}" if deep else many
             self._problem(event, limit)
             raise _Stop
         if isinstance(event, yaml.ScalarEvent):
@@ -207,7 +233,7 @@ class _Reader:
                 key = str(key)
             elif key in mapping:
                 first = self.document.keys[(*path, key)].line
-                self._problem(event, f"key '{key}' stands twice; first in line {first}")
+                self._problem(event, f"key {quoted(key)} stands twice; first in line {first}")
             self.document.keys.setdefault((*path, key), place)
             mapping[key] = self._node(self._next(), (*path, key))
         return mapping

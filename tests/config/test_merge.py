@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dnnlab.config.merge import over, overrides
@@ -73,3 +75,34 @@ def test_what_is_no_assignment_is_refused(option: str) -> None:
     with pytest.raises(ConfigError) as caught:
         overrides([option])
     assert "is not KEY=VALUE" in caught.value.problems[0].message
+
+
+def test_a_key_may_not_be_endlessly_long() -> None:
+    deep = "training" + ".a" * 5000
+    with pytest.raises(ConfigError) as caught:
+        overrides([f"{deep}=1", f"{deep}=2"])
+    assert [each.message for each in caught.value.problems] == ["is nested deeper than 40"]
+    assert overrides(["a" + ".a" * 39 + "=1"] * 2).data
+
+
+def test_two_long_documents_are_laid_over_each_other_soon() -> None:
+    base = document("".join(f"k{number}: {{a: 1}}\n" for number in range(1200)))
+    upper = document("".join(f"k{number}: {{b: 2}}\n" for number in range(1200)))
+    started = time.process_time()
+    result = over(base, upper)
+    assert time.process_time() - started < 0.5  # 0.02 where nothing else runs
+    assert result.data["k7"] == {"a": 1, "b": 2}
+    assert str(result.place_of(("k7", "a"))) == "8:9"
+
+
+def test_what_is_replaced_takes_its_places_along() -> None:
+    base = document("o: {a: {b: 1, c: 2}, d: 3}\n")
+    result = over(base, document("o:\n  a: [7, 8]\n"))
+    assert result.data == {"o": {"a": [7, 8], "d": 3}}
+    assert {path: str(place) for path, place in result.values.items() if path} == {
+        ("o",): "2:3",
+        ("o", "a"): "2:6",
+        ("o", "a", 0): "2:7",
+        ("o", "a", 1): "2:10",
+        ("o", "d"): "1:25",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -182,6 +183,7 @@ def test_nearest_word() -> None:
     assert nearest("optimzer", ["optimizer", "data"]) == "optimizer"
     assert nearest("Sellu", ["selu", "relu"]) == "selu"
     assert nearest("zzz", ["selu", "relu"]) is None
+    assert nearest("selu" * 20, ["selu" * 20]) is None  # to compare long words takes long
 
 
 @pytest.mark.parametrize(
@@ -202,3 +204,41 @@ def test_finding_the_spec_at_a_path() -> None:
     assert spec_at(("optimizer",), data) is Nadam
     assert spec_at(("training",), data) is Training
     assert spec_at(("training", "seed"), data) is None
+
+
+def test_of_very_many_problems_a_screen_full_is_worded_best() -> None:
+    keys = "".join(f"optimzer{number}: 1\n" for number in range(2400))
+    started = time.process_time()
+    found = refusal_of(f"{START}{keys}")
+    assert time.process_time() - started < 2  # a tenth of that where nothing else runs
+    assert len(found) == 2400
+    assert found[0] == "3:1 unknown key 'optimzer0'; did you mean 'optimizer'?"
+    assert found[19].endswith("did you mean 'optimizer'?")
+    assert found[20] == "23:1 optimzer20: Extra inputs are not permitted"
+
+
+def test_what_comes_first_in_the_file_is_worded_best() -> None:
+    layers = ", ".join(["x"] * 30)
+    found = refusal_of(
+        f"optimzer: sgd\ndata: digits\narchitecture: {{name: mlp, hidden: [{layers}]}}\n"
+    )
+    assert found[0] == "1:1 unknown key 'optimzer'; did you mean 'optimizer'?"
+    assert found[19] == '3:90 architecture.hidden[18]: "x" is not a whole number'
+    assert found[20] == ("3:93 architecture.hidden[19]: Input should be a valid integer")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"? {'x' * 900_000}\n: 1",
+        f"optimizer: {{name: sgd, {'x' * 1000}: 1}}",
+        f"{'y' * 1000}: {{{'x' * 1000}: 1}}",
+        f"training: {{batch_size: '{'1' * 900_000}x'}}",
+        f"activation: {'x' * 900_000}",
+    ],
+)
+def test_what_is_long_is_shortened(line: str) -> None:
+    started = time.process_time()
+    (found,) = refusal_of(f"{START}{line}\n")
+    assert len(found) < 400
+    assert time.process_time() - started < 1

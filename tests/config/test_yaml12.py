@@ -8,7 +8,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnnlab.config.yaml12 import MAX_BYTES, Document, Place, kind_of, parse, parse_value, scalar
+from dnnlab.config.yaml12 import (
+    MAX_BYTES,
+    MAX_PROBLEMS,
+    Document,
+    Place,
+    kind_of,
+    parse,
+    parse_value,
+    scalar,
+)
 from dnnlab.errors import ConfigError
 from tests.support import cases
 
@@ -115,6 +124,7 @@ def test_a_place_in_another_file_names_it() -> None:
         (b"a: 1\nb: \xff\n", ["2:1 not UTF-8: byte 0xff"]),
         ("a: 1\nb: \x00\n", ["2:1 a control character; a config is plain text"]),
         ("a: " + "9" * 10_000, ["1:4 999999999999... has 10000 digits"]),
+        ('"a\\nb": 1\n"a\\nb": 2\n', ["2:1 key 'a\\nb' stands twice; first in line 1"]),
         ("a: [1, 2\n", [
             "2:1 not YAML: did not find expected ',' or ']' (while parsing a flow sequence)"
         ]),
@@ -126,27 +136,62 @@ def test_what_is_refused_is_said_in_one_line_each(text: str, expected: list[str]
 
 def test_depth_and_size_are_limited() -> None:
     assert problems("a: " + "[" * 100_000) == ["1:44 nested deeper than 40"]
-    assert problems("a: [" + "1," * 30_000 + "]")[0].endswith("over 20,000 values")
+    many = "over 5,000 keys and values; a config is a page of text"
+    assert problems("a: [" + "1," * 30_000 + "]")[0] == f"1:9999 {many}"
+    assert problems("a: 1\nb: {" + "".join(f"k{n}: 1, " for n in range(9000)) + "}")[0].endswith(
+        many
+    )
     big = b"a: 1 # " + b"x" * MAX_BYTES
     assert problems(big) == ["a.yaml is over 1 MB; a config is a page of text"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
-        "a: " + "[" * 500_000,
-        "{" * 500_000,
-        "a: [" + "1," * 490_000,
-        "- " * 400_000,
-        "&a " * 300_000,
-    ],
-    ids=["aliases", "lists", "mappings", "values", "dashes", "anchors"],
-)
-def test_bombs_are_refused_fast(text: str) -> None:
-    started = time.perf_counter()
-    assert problems(text)
-    assert time.perf_counter() - started < 1.0  # 0.1 s where nothing else runs
+MEGABYTE = MAX_BYTES - 100
+BOMBS: dict[str, str | bytes] = {
+    "aliases": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "aliases without end": "a: &a [x]\n" + "b: [*a, *a]\n" * (MEGABYTE // 12),
+    "lists": "a: " + "[" * MEGABYTE,
+    "mappings": "{" * MEGABYTE,
+    "values": "a: [" + "1," * (MEGABYTE // 2),
+    "keys": "".join(f"{number}: 1\n" for number in range(100_000)),
+    "dashes": "- " * (MEGABYTE // 2),
+    "questions": "? " * (MEGABYTE // 2),
+    "anchors": "&a " * (MEGABYTE // 3),
+    "tags": "a: !x 1\n" * (MEGABYTE // 8),
+    "the same key": "a: 1\n" * (MEGABYTE // 5),
+    "documents": "---\n" * (MEGABYTE // 4),
+    "directives": "%YAML 1.2\n" * (MEGABYTE // 10),
+    "tabs": "\t" * MEGABYTE,
+    "comments": "#\n" * (MEGABYTE // 2),
+    "an open quote": 'a: "' + "\\x41" * (MEGABYTE // 4),
+    "digits": "a: " + "9" * MEGABYTE,
+    "NUL at the end": "a: 1\n" * (MEGABYTE // 5) + "\0",
+    "bad UTF-8 at the end": b"a: 1\n" * (MEGABYTE // 5) + b"\xff",
+    "100 MB": b"a" * 10**8,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_fast(name: str) -> None:
+    started = time.process_time()
+    found = problems(BOMBS[name])
+    assert time.process_time() - started < 0.5  # 0.05 where nothing else runs
+    assert 1 <= len(found) <= MAX_PROBLEMS + 1
+    assert not any("\n" in line for line in found)
+
+
+def test_of_very_many_problems_the_rest_is_not_read() -> None:
+    found = problems("a: 1\n" * 1000)
+    assert found[:2] == [f"{line}:1 key 'a' stands twice; first in line 1" for line in (2, 3)]
+    assert found[100:] == ["101:1 the problems are so many that the rest was not read"]
+    assert len(problems("a: 1\n" * 100)) == 99
+
+
+def test_no_number_is_a_thousand_characters_long() -> None:
+    started = time.process_time()
+    for text in ("." + "9" * MEGABYTE, "1" * MEGABYTE + ".", "0." + "1" * MEGABYTE + "e"):
+        assert parse(f"a: {text}".encode(), subject="a.yaml").data == {"a": text}
+    assert time.process_time() - started < 0.5
+    assert scalar("0." + "3" * 500) == 1 / 3
 
 
 def test_a_byte_order_mark_is_accepted() -> None:
@@ -163,6 +208,19 @@ def test_a_bad_option_value_names_the_option() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_value("[1, 2", subject="--set a=[1, 2")
     assert caught.value.problems[0].place == "--set a=[1, 2"
+
+
+@pytest.mark.parametrize("value", ["a\udcff", "\ud800"])
+def test_an_option_that_is_no_utf_8(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_value(value, subject="--set a")
+    (problem,) = caught.value.problems
+    assert problem.place == "--set a"
+    assert problem.message.startswith("not UTF-8: ")
+
+
+def test_an_option_in_an_alphabet_that_python_did_not_know() -> None:
+    assert parse_value("gr\udcc3\udcb6\udcc3\udc9fe", subject="--set a") == "größe"
 
 
 def test_kinds_are_named_as_people_do() -> None:

@@ -1,10 +1,14 @@
 """What all nets have that are described layer by layer."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Annotated, Self
+
+from pydantic import model_validator
 
 from dnnlab.choices.architectures import Architecture
 from dnnlab.choices.architectures.layers import (
+    MOST_LAYERS,
     NO_FAN,
     Entry,
     Kind,
@@ -22,6 +26,14 @@ class Layered(Architecture):
     """auto: everywhere but right before a batch normalization, whose beta does the bias's work."""
     output: OutputLayer = OutputLayer()
     """Settings of the output layer."""
+
+    @model_validator(mode="after")
+    def _few_enough_layers(self) -> Self:
+        listed = [value if isinstance(value, tuple) else (value,) for _, value in self]
+        total = sum(each.count for each in chain(*listed) if isinstance(each, LayerEntry))
+        if total > MOST_LAYERS:
+            raise ValueError(f"{total:,} layers; more than {MOST_LAYERS:,} are a typing error")
+        return self
 
     def resolved(self, settings: LayerSettings) -> Self:
         """Returns it with every `auto` replaced: initializers by activation, biases by place."""

@@ -12,11 +12,13 @@ from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
 from dnnlab.choices.normalizations import Normalization
 from dnnlab.choices.regularizers import Dropout
-from dnnlab.spec import Auto, Count, NonNegative, Positive, Shorthand, Spec
+from dnnlab.spec import Auto, NonNegative, Positive, Shorthand, Spec
 
 # More layers than this are a typing error: the deepest nets trained have 10,000.
-MostLayers = Annotated[int, Field(ge=1, le=20_000)]
+MOST_LAYERS = 20_000
+MostLayers = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 MostUnits = Annotated[int, Field(ge=1, le=10_000_000)]
+MostPixels = Annotated[int, Field(ge=1, le=10_000)]
 
 Kind = Literal["dense", "convolution", "recurrent"]
 
@@ -123,6 +125,11 @@ class LayerEntry(Spec):
     def width(self) -> int:
         """Units, or filters."""
 
+    @property
+    def count(self) -> int:
+        """How many layers it stands for."""
+        return self.repeat
+
     def resolved(self, settings: LayerSettings, use_bias: bool | Auto) -> Self:
         """Returns it with every `auto` replaced: initializers by activation, biases by place.
 
@@ -199,13 +206,13 @@ class ConvolutionalLayer(LayerEntry):
 
     filters: MostUnits
     """Feature maps of the layer."""
-    kernel: Count = 3
+    kernel: MostPixels = 3
     """Side of the window."""
-    stride: Count = 1
+    stride: MostPixels = 1
     """How far the window moves."""
     padding: Literal["same", "valid"] = "same"
     """same: zeros around the inputs, so that stride 1 keeps their size; valid: none."""
-    pool: Count | None = None
+    pool: MostPixels | None = None
     """Side of the window that is pooled after the last of these layers; null for no pooling."""
     pooling: Literal["max", "average"] = "max"
     """What is kept of each window."""

@@ -15,6 +15,8 @@ from dnnlab.choices.architectures.layers import (
     Layer,
     LayerEntry,
     LayerSettings,
+    MostLayers,
+    MostPixels,
     MostUnits,
     layers_of,
 )
@@ -22,7 +24,7 @@ from dnnlab.choices.architectures.stack import Head, Stack, Window, nothing_left
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
-from dnnlab.spec import Conflict, Count, Shorthand
+from dnnlab.spec import Conflict, Shorthand
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,17 +39,22 @@ class ResidualBlock(LayerEntry):
     """Units of each layer, for a dense block."""
     filters: MostUnits | None = None
     """Feature maps of each layer, for a convolutional block."""
-    depth: Count = 2
+    depth: MostLayers = 2
     """Layers that the connection skips."""
-    kernel: Count = 3
+    kernel: MostPixels = 3
     """Side of the windows of a convolutional block: an odd number."""
-    stride: Count = 1
+    stride: MostPixels = 1
     """Stride of the first convolution of the first of these blocks: 2 halves height and width."""
 
     @property
     def width(self) -> int:
         """Units or filters."""
         return self.filters or self.units or 0
+
+    @property
+    def count(self) -> int:
+        """How many layers it stands for."""
+        return self.repeat * self.depth
 
     @model_validator(mode="after")
     def _dense_or_convolutional(self) -> Self:

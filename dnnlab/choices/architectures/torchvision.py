@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from dnnlab.choices.architectures import Architecture, DoesNotFit, images_needed
-from dnnlab.choices.architectures.layers import Layer, LayerSettings
+from dnnlab.choices.architectures.layers import Layer, LayerSettings, MostPixels
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.initializers import Initializer
 from dnnlab.errors import DataError
-from dnnlab.spec import Conflict, Count, InputPath
+from dnnlab.spec import Conflict, InputPath
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -79,7 +79,7 @@ class Torchvision(Architecture):
     name: Literal["torchvision"] = "torchvision"
     model: Model
     """Which net; those made of convolutions, normalizations and dense layers."""
-    size: Count | None = None
+    size: MostPixels | None = None
     """Side that images are resized to before the net, as large models need; null: as they are."""
     weights: InputPath | None = None
     """A .safetensors file with torchvision's names to begin from; its last layer may differ."""
