@@ -102,6 +102,21 @@ def test_a_run_with_a_hole_in_it_is_refused(name: str, tmp_path: Path) -> None:
         load_trained(path)
 
 
+def test_a_config_of_another_net_is_refused_and_one_of_another_training_is_said(
+    tmp_path: Path,
+) -> None:
+    path = finished_run(tmp_path)
+    saved = (path / "config.yaml").read_text()
+    assert "lr: 0.01" in saved
+    (path / "config.yaml").write_text(saved.replace("lr: 0.01", "lr: 0.02"))
+    assert load_trained(path).notes == ("not as trained: optimizer.lr: 0.01 -> 0.02",)
+    (path / "config.yaml").write_text(saved.replace("activation: {name: relu}", "activation: elu"))
+    with pytest.raises(ConfigError) as caught:
+        load_trained(path)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith('activation.name: "relu" -> "elu"; the weights of this run')
+
+
 def test_data_json_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = finished_run(tmp_path)
     (path / "data.json").write_text("{}")
