@@ -20,8 +20,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from dnnlab.choices.datasets import Dataset
 from dnnlab.config.read import read
 from dnnlab.errors import DnnlabError
+from dnnlab.experiment import Experiment
 from dnnlab.methods import evaluate, session
 from dnnlab.methods.evaluate import evaluate_split
 from dnnlab.methods.predict import predict_split
@@ -31,7 +33,8 @@ from dnnlab.methods.trained import load_trained
 from dnnlab.runs import checkpoints, lock
 from dnnlab.runs.listing import list_runs
 from dnnlab.training import machine
-from dnnlab.training.data import prepare_for
+from dnnlab.training.data import Data, prepare_for
+from dnnlab.training.examination import Examiner
 
 TEXT = """
 data: {name: digits, standardize: none}
@@ -59,10 +62,17 @@ MEMORY = 2**30
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     """Lets data be prepared, and dnnlab's own files be read, only once: a run is opened often."""
-    prepared = cache(prepare_for)
+    known: dict[tuple[Dataset, str], Data] = {}
+
+    def prepared(experiment: Experiment, examine: Examiner | None = None) -> Data:
+        key = experiment.data, experiment.task
+        if key not in known:
+            known[key] = prepare_for(experiment)
+        return known[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "_code", cache(machine._code))
-        patch.setattr(session, "prepare_for", lambda experiment, _: prepared(experiment))
+        patch.setattr(session, "prepare_for", prepared)
         patch.setattr(evaluate, "prepare_for", prepared)
         yield
 

@@ -32,7 +32,7 @@ from tests.support import cases, same_tensors
 __all__ = ["quick"]
 
 examples = settings(
-    max_examples=cases(30),
+    max_examples=cases(20),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
