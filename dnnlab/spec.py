@@ -248,7 +248,14 @@ def _beside_the_config(path: str, info: ValidationInfo) -> str:
         expanded = Path(path).expanduser()
     except RuntimeError:
         raise ValueError(f'"{path}" begins with a user who has no home folder') from None
-    return str(expanded if folder is None else (Path(folder) / expanded).resolve())
+    try:
+        found = str(expanded if folder is None else (Path(folder) / expanded).resolve())
+        found.encode()
+    except RuntimeError:
+        raise ValueError(f'"{path}" leads round in a circle of links') from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{found!r} is not UTF-8, and a config cannot keep it") from None
+    return found
 
 
 InputPath = Annotated[str, Field(min_length=1), AfterValidator(_beside_the_config)]

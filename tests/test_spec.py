@@ -120,18 +120,32 @@ def test_durations_are_epochs_or_updates_and_not_both() -> None:
         Duration()
 
 
+class Pointing(Spec):
+    """A file."""
+
+    file: InputPath
+
+
+def pointed(path: str, **context: Any) -> str:
+    return Pointing.model_validate({"file": path}, context=context).file
+
+
 def test_a_path_starts_at_the_folder_of_the_config(tmp_path: Any) -> None:
-    class Pointing(Spec):
-        """A file."""
+    assert pointed("a.csv", folder=tmp_path) == str(tmp_path / "a.csv")
+    assert pointed("/x/a.csv", folder=tmp_path) == "/x/a.csv"
+    assert pointed("a.csv") == "a.csv"
 
-        file: InputPath
 
-    def read(path: str, **context: Any) -> str:
-        return Pointing.model_validate({"file": path}, context=context).file
-
-    assert read("a.csv", folder=tmp_path) == str(tmp_path / "a.csv")
-    assert read("/x/a.csv", folder=tmp_path) == "/x/a.csv"
-    assert read("a.csv") == "a.csv"
+def test_paths_that_lead_nowhere(tmp_path: Any) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ValidationError, match="leads round in a circle of links"):
+        pointed("loop/a.csv", folder=tmp_path)
+    with pytest.raises(ValidationError, match="is not UTF-8, and a config cannot keep it"):
+        pointed("a.csv", folder=tmp_path / "m\udcfcller")
+    for path in ("a\0b", "~no-such-user/a", ""):
+        with pytest.raises(ValidationError):
+            pointed(path, folder=tmp_path)
+    assert len(pointed("x" * 5000, folder=tmp_path)) > 5000
 
 
 def test_the_meaning_of_a_setting_is_the_sentence_under_it() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dnnlab.choices.datasets import Signature
 from dnnlab.config.read import Config, read
 from dnnlab.config.write import to_yaml
+from dnnlab.contradictions import contradictions_with_data
 from dnnlab.errors import ConfigError
 from tests.config.almost import ANYTHING, as_text, experiments, options, texts
 from tests.support import cases
@@ -73,9 +74,13 @@ def use(config: Config, place: Path) -> None:
 
 
 def build(config: Config) -> None:
-    """Builds the net and applies it, without memory for its numbers, or sees it refused."""
+    """Builds the net for its data as a training does, without memory for its numbers, and applies
+    it; or sees it refused.
+    """
     task = config.experiment.data.task_of_data
     signature = config.experiment.data.shape() or Signature((13,), 2, task)
+    if contradictions_with_data(config.experiment, signature, 1000, 100):
+        return
     try:
         network = config.network(signature)
     except ConfigError:

@@ -49,6 +49,12 @@ def test_places_follow_the_values() -> None:
     assert str(result.place_of(("data",))) == "base.yaml 2:7"
 
 
+def test_a_name_alone_that_gets_settings_keeps_its_place() -> None:
+    result = over(document("o: sgd", file="base.yaml"), document("o:\n  lr: 2"))
+    assert str(result.place_of(("o", "name"))) == "base.yaml 1:4"
+    assert str(result.place_of(("o",))) == "2:3"
+
+
 def test_the_base_is_left_as_it_was() -> None:
     base = document("training: {seed: 1}")
     over(base, document("training: {seed: 2}"))

@@ -197,6 +197,7 @@ def test_values_are_shown_as_yaml(value: Any, text: str) -> None:
 
 def test_dotted_paths() -> None:
     assert dotted(("architecture", "hidden", 0, "units")) == "architecture.hidden[0].units"
+    assert dotted(("a", "x" * 1000)) == f"a.'{'x' * 57}...'"
 
 
 def test_finding_the_spec_at_a_path() -> None:
@@ -233,7 +234,7 @@ def test_what_comes_first_in_the_file_is_worded_best() -> None:
         f"? {'x' * 900_000}\n: 1",
         f"optimizer: {{name: sgd, {'x' * 1000}: 1}}",
         f"{'y' * 1000}: {{{'x' * 1000}: 1}}",
-        f"training: {{batch_size: '{'1' * 900_000}x'}}",
+        f"training: {{batch_size: '{'1' * 900_000}'}}",
         f"activation: {'x' * 900_000}",
     ],
 )
