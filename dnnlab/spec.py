@@ -7,6 +7,7 @@ errors, `dnnlab describe`, the JSON Schema, the reference) is derived from that 
 
 import ast
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -242,19 +243,23 @@ Device = Annotated[str, AfterValidator(device_word)]
 """Where to compute: auto, cpu, cuda (the current one) or cuda:N."""
 
 
+LONGEST_NAME = 255
+"""Bytes that file systems have for the name of one file."""
+
+
 def _beside_the_config(path: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
     try:
         expanded = Path(path).expanduser()
     except RuntimeError:
         raise ValueError(f'"{path}" begins with a user who has no home folder') from None
+    found = str(expanded) if folder is None else os.path.realpath(Path(folder) / expanded)
     try:
-        found = str(expanded if folder is None else (Path(folder) / expanded).resolve())
-        found.encode()
-    except RuntimeError:
-        raise ValueError(f'"{path}" leads round in a circle of links') from None
+        longest = max(len(name.encode()) for name in found.split(os.sep))
     except UnicodeEncodeError:
         raise ValueError(f"{found!r} is not UTF-8, and a config cannot keep it") from None
+    if longest > LONGEST_NAME:
+        raise ValueError(f"a name of {longest} bytes; no file has one over {LONGEST_NAME}")
     return found
 
 
