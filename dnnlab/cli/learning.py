@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as json_text
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnnlab.cli.options import RUNS, ConfigFile, Json, Runs, Set
+from dnnlab.cli.options import RUNS, ConfigFile, Json, Runs, Set, check_place
 from dnnlab.report.screen import console, say, show_json, show_text, show_warnings
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def init(
         raise ConfigError("--kind", message=f"--kind {kind}: not {known}")
     if file.suffix not in (".yaml", ".yml"):
         raise ConfigError("init", message=f"{file}: a config's name ends in .yaml")
-    if file.exists():
+    check_place(file, "init")
+    if os.path.lexists(file):
         raise ConfigError("init", message=f"{file} exists; it is left as it is")
     schema = file.with_name(FILE_NAME)
     with explained(file):
         write_new(file, starter(kind, str(file)).encode())  # type: ignore[arg-type]
-        if not schema.exists():
+        if not os.path.lexists(schema):
             write_new(schema, json_text.dumps(json_schema(), indent=1).encode())
     if json:
         show_json({"schema": 1, "config": str(file), "kind": kind})
@@ -179,6 +181,7 @@ def schema(out: SchemaOut = None, json: Json = False) -> None:
     if out is None:
         show_text(*text.split("\n"))
         return
+    check_place(out, "--out")
     with explained(out):
         replace(out, f"{text}\n".encode())
     if json:

@@ -17,6 +17,7 @@ from dnnlab.cli.options import (
     Runs,
     Set,
     Which,
+    check_place,
     short_name,
 )
 from dnnlab.report.screen import console, note, say, show_csv, show_json, show_text
@@ -170,8 +171,11 @@ def _check_out(out: Path, *, json: bool) -> None:
         raise ConfigError(
             "--out", message="--out - prints the table on stdout, where --json prints"
         )
-    if str(out) != "-" and out.suffix not in (".csv", ".npz"):
+    if str(out) == "-":
+        return
+    if out.suffix not in (".csv", ".npz"):
         raise ConfigError("--out", message=f"--out {out}: the ending is not .csv or .npz")
+    check_place(out, "--out")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,21 @@ def with_shortcuts(options: list[str], seed: int | None, device: str | None) -> 
     if device is not None:
         extra.append(f"training.device={device}")
     return [*options, *extra]
+
+
+def check_place(path: Path, option: str) -> None:
+    """Raises ConfigError where no file can be written to `path`, before the work is done."""
+    from dnnlab.errors import ConfigError
+    from dnnlab.spec import LONGEST_NAME
+
+    if os.path.isdir(path):
+        raise ConfigError(option, message=f"{option} {path}: that is a folder")
+    if not os.path.isdir(path.parent):
+        raise ConfigError(option, message=f"{option} {path}: there is no folder {path.parent}")
+    if (
+        length := len(os.fsencode(path.name))
+    ) > LONGEST_NAME - 20:  # while it is written it has more
+        raise ConfigError(option, message=f"{option}: a name of {length} bytes is too long")
 
 
 def short_name(path: Path) -> str:

@@ -69,8 +69,8 @@ def _arithmetic() -> Check:
 
 
 def _runs_folder(runs: Path) -> Check:
-    folder = runs.resolve()
-    while not folder.exists():
+    folder = Path(os.path.realpath(runs))
+    while not os.path.lexists(folder):
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         return Check("runs folder", "problem", f"{folder} cannot be written")

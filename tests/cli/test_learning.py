@@ -41,6 +41,26 @@ def test_init_leaves_what_is_there(cli: Cli) -> None:
     assert not Path("other.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["init", "no/such.yaml"], "init no/such.yaml: there is no folder no"),
+        (["init", "x" * 300 + ".yaml"], "init: a name of 305 bytes is too long"),
+        (["init", "folder.yaml"], "init folder.yaml: that is a folder"),
+        (["init", "dangling.yaml"], "dangling.yaml exists; it is left as it is"),
+        (["schema", "--out", "no/such.json"], "--out no/such.json: there is no folder no"),
+        (["schema", "--out", "."], "--out .: that is a folder"),
+    ],
+)
+def test_where_nothing_can_be_written(words: list[str], said: str, cli: Cli) -> None:
+    Path("folder.yaml").mkdir()
+    Path("dangling.yaml").symlink_to("nowhere")
+    before = sorted(Path().iterdir())
+    answer = cli(*words)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"error: {said}\n")
+    assert sorted(Path().iterdir()) == before
+
+
 def test_check(cli: Cli) -> None:
     Path("a.yaml").write_text(DIGITS + "initializer: he_normal\nactivation: selu\n")
     said = cli("check", "a.yaml")

@@ -84,6 +84,9 @@ def test_predict_refuses_an_ending_before_it_works(cli: Cli, run: Path) -> None:
     said = cli("predict", "done", "--out", "p.xlsx")
     assert said.code == 2
     assert "--out p.xlsx: the ending is not .csv or .npz" in said.err
+    said = cli("predict", "done", "--out", "no/p.csv")
+    assert said.code == 2
+    assert "--out no/p.csv: there is no folder no" in said.err
 
 
 def test_runs(cli: Cli, run: Path) -> None:

@@ -63,3 +63,10 @@ def test_absent_data_are_worth_a_note(tmp_path: Path, monkeypatch: pytest.Monkey
     check = found(tmp_path)["data"]
     assert check.verdict == "ok"
     assert f"fashion_mnist in {tmp_path}" in check.finding
+
+
+def test_runs_folders_that_no_disk_has(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    check = found(tmp_path / "loop")["runs folder"]
+    assert (check.verdict, check.finding) == ("problem", f"{tmp_path / 'loop'} cannot be written")
+    assert found(tmp_path / ("x" * 300))["runs folder"].name == "runs folder"
