@@ -202,10 +202,11 @@ def test_the_first_layer_that_broke_is_named(tmp_path: Path) -> None:
 
 def test_weights_that_overflow_are_seen_before_anything_is_kept(tmp_path: Path) -> None:
     """The last update before a look may break weights whose loss and gradient were finite."""
-    config = text("optimizer: {name: sgd, lr: 3e38}", "float32")
+    config = text("optimizer: {name: sgd, lr: 1e30}", "float32")
     session = session_of(config, made_up_data(), folder=tmp_path)
     with torch.no_grad():
         session.state.weights.mul_(30)
+        session.data.train.inputs.mul_(1e10)  # so gradients are: 1e40 is beyond float32
     stretch = session.engine.advance(1)
     assert stretch.failure is not None
     assert stretch.failure.what == "dense1.weight after the update"
