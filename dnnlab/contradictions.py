@@ -34,6 +34,7 @@ def contradictions(experiment: Experiment) -> list[Finding]:
         Finding(*each) for each in experiment.architecture.conflicts(experiment.layer_settings)
     ]
     found += [Finding(*each) for each in experiment.data.conflicts()]
+    found += _pretraining_conflicts(experiment)
     if (signature := experiment.data.shape()) is not None:
         found += conflicts_with_shape(experiment, signature)
     schedule, optimizer = experiment.schedule, experiment.optimizer
@@ -77,6 +78,23 @@ def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
         known = ", ".join(sorted(measured))
         text = f"{experiment.training.monitor} is not measured; this experiment measures {known}"
         yield Finding(("training", "monitor"), text)
+
+
+def _pretraining_conflicts(experiment: Experiment) -> Iterator[Finding]:
+    """What excludes a lesson before the training proper."""
+    pretraining, architecture = experiment.pretraining, experiment.architecture
+    if pretraining is None:
+        return
+    if experiment.transfer is not None:
+        text = "is for the training that reuses what pretraining has found: a config of its own"
+        yield Finding(("transfer",), text)
+    if architecture.reconstructs:
+        text = f"{architecture.name} gives its inputs back by itself; pretraining is for other nets"
+        yield Finding(("pretraining",), text)
+    elif experiment.loss.one_output:
+        yield Finding(("loss",), f"{experiment.loss.name} has one output; use cross_entropy")
+    else:
+        yield from (Finding(*each) for each in pretraining.conflicts(architecture))
 
 
 DROPS = {"spatial": "convolution", "recurrent": "recurrent"}
@@ -130,6 +148,9 @@ def conflicts_with_shape(experiment: Experiment, signature: Signature) -> list[F
     """Returns which settings the shape of the data excludes."""
     found = [Finding(*each) for each in experiment.architecture.conflicts_with(signature)]
     found += [Finding(*each) for each in experiment.data.conflicts_with(signature)]
+    if experiment.pretraining is not None:
+        found += [Finding(*each) for each in experiment.pretraining.conflicts_with(signature)]
+        return found
     if experiment.task != "classification":
         return found
     for index, metric in enumerate(experiment.metrics):

@@ -23,9 +23,11 @@ from dnnlab.choices.metrics import Metric, usual_metrics
 from dnnlab.choices.normalizations import NoNormalization, Normalization
 from dnnlab.choices.optimizers import Optimizer
 from dnnlab.choices.optimizers.descent import Sgd
+from dnnlab.choices.pretraining import Pretraining
 from dnnlab.choices.regularizers import Regularization
 from dnnlab.choices.schedules import Schedule, Span
 from dnnlab.choices.schedules.falling import Constant
+from dnnlab.choices.transfer import Transfer
 from dnnlab.plan import Plan
 from dnnlab.spec import (
     Auto,
@@ -101,6 +103,10 @@ class Experiment(Spec):
     """What is measured beside the loss; empty for the usual ones of the task."""
     training: Training = Training()
     """How long, on what, how often."""
+    transfer: Transfer | None = None
+    """Which layers of another net are reused, and when they learn on; for `dnnlab transfer`."""
+    pretraining: Pretraining | None = None
+    """What the net learns instead of its targets, so that its layers can be reused."""
 
     @model_validator(mode="before")
     @classmethod
@@ -121,7 +127,16 @@ class Experiment(Spec):
     @property
     def task(self) -> Task:
         """What the net is to do with the data: an autoencoder gives its inputs back."""
+        if self.pretraining is not None:
+            return self.pretraining.task
         return "reconstruction" if self.architecture.reconstructs else self.data.task_of_data
+
+    @property
+    def learns_targets(self) -> bool:
+        """Whether the targets of the data are learned from."""
+        if self.pretraining is not None:
+            return self.pretraining.learns_labels
+        return self.task != "reconstruction"
 
     def resolved(self) -> "Experiment":
         """Returns the experiment with every `auto` that needs no machine replaced by its choice."""
@@ -165,10 +180,18 @@ class Experiment(Spec):
         outputs = signature.num_outputs
         if self.task == "reconstruction":
             outputs = math.prod(signature.input_shape)
+        elif self.pretraining is not None:
+            outputs = self.pretraining.num_classes
         elif self.loss.one_output:
             outputs = 1
-        signature = Signature(signature.input_shape, outputs, self.task)
-        return self.architecture.build(signature, self.layer_settings)
+        shape = signature.input_shape
+        if self.pretraining is not None:
+            signature = Signature(shape, outputs, self.task)
+            return self.pretraining.build(self.architecture, signature, self.layer_settings)
+        if self.transfer is not None and self.transfer.resize_to is not None:
+            shape = self.transfer.resize_to
+        network = self.architecture.build(Signature(shape, outputs, self.task), self.layer_settings)
+        return network if shape == signature.input_shape else network.resized(shape)
 
     def plan(self, num_train: int) -> Plan:
         """Says what the experiment means in updates, for a training split of this size."""

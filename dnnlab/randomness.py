@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-Purpose = Literal["initial", "order", "dropout", "split", "augment", "made"]
+Purpose = Literal["initial", "order", "dropout", "split", "augment", "made", "lesson", "exam"]
 """What a random number is for. Two purposes never share a key."""
 
 

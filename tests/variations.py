@@ -207,6 +207,7 @@ CHOICES: list[tuple[str, str, str]] = [
     ("metric", "mae", "data: diabetes\nmetrics: [mae]"),
     ("metric", "rmse", "data: diabetes\nmetrics: [rmse]"),
     ("metric", "r2", "data: diabetes\nmetrics: [r2, mae]"),
+    ("pretraining", "autoencoder", "pretraining: autoencoder\noptimizer: nadam"),
 ]
 
 SPLITS = "validation: {random: 150}, test: {fraction: 0.7}}"

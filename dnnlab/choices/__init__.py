@@ -13,6 +13,7 @@ from dnnlab.choices.losses import Loss
 from dnnlab.choices.metrics import Metric
 from dnnlab.choices.normalizations import Normalization
 from dnnlab.choices.optimizers import Optimizer
+from dnnlab.choices.pretraining import Pretraining
 from dnnlab.choices.schedules import Schedule
 from dnnlab.spec import Choice
 
@@ -28,6 +29,7 @@ FAMILIES: dict[str, type[Choice]] = {
         Schedule,
         Loss,
         Metric,
+        Pretraining,
     )
 }
 """The families, by the word under which `dnnlab describe` shows them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ class Config:
     experiment: Experiment
     document: Document
 
+    def with_experiment(self, experiment: Experiment) -> Config:
+        """Returns the config of another experiment that came of this one."""
+        return replace(self, experiment=experiment)
+
     def refusal(self, findings: Iterable[Finding]) -> ConfigError:
         """Returns the error that says these findings with their places."""
         return ConfigError(self.subject, [_placed(finding, self.document) for finding in findings])
@@ -60,8 +64,12 @@ def read(path: str | Path, options: Sequence[str] = ()) -> Config:
 
     Raises ConfigError with every problem.
     """
+    return interpret(read_bytes(Path(path)), path, options)
+
+
+def interpret(text: bytes, path: str | Path, options: Sequence[str] = ()) -> Config:
+    """Returns what `read` would of a file with this text, whether there is one or not."""
     subject = str(path)
-    text = read_bytes(Path(path))
     document = parse(text, subject=subject)
     document = _extended(document, Path(path), subject)
     document = over(document, overrides(options))

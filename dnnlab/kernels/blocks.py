@@ -48,6 +48,30 @@ class Resize(nn.Module):
         return resized
 
 
+class ToShape(nn.Module):
+    """Images (B, H, W) or (B, C, H, W) -> (B, *shape), where shape has channels or none.
+
+    Bilinear, with antialiasing; grey from colour is the mean of the channels, colour from grey has
+    all channels alike.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns the images in the new shape."""
+        if images.ndim == 3:
+            images = images[:, None]
+        channels = self.shape[0] if len(self.shape) == 3 else 1
+        if images.shape[1] != channels:
+            images = images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+        resized: Tensor = functional.interpolate(
+            images, self.shape[-2:], mode="bilinear", align_corners=False, antialias=True
+        )
+        return resized if len(self.shape) == 3 else resized[:, 0]
+
+
 class Residual(nn.Module):
     """A branch and what goes past it: body(x) + shortcut(x)."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+
+from dnnlab.kernels.blocks import ToShape
 
 Fill = Callable[[Tensor, torch.Generator], None]
 """Gives a tensor its initial values, in place, drawing on the generator if it needs chance."""
@@ -35,6 +38,29 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class NamedLayer:
+    """A layer as one speaks of it: a kernel, and what belongs to it until the next one begins."""
+
+    name: str
+    """That of the module with the kernel, such as dense1."""
+    modules: tuple[str, ...]
+    """Those that have tensors: dense1, norm1."""
+    tensors: tuple[str, ...]
+    """Parameters and buffers: dense1.weight, dense1.bias, norm1.weight, norm1.running_mean."""
+
+
+@dataclass(frozen=True)
+class SelfTaught:
+    """How a net learns that has no loss of outputs and targets: its own loss of inputs alone."""
+
+    loss: Callable[[Tensor, int], Tensor]
+    """Inputs (B, ...) of an update and the number of the phase it is in -> the loss, a scalar."""
+    measures: Callable[[Tensor], dict[str, float]]
+    """Inputs (N, ...) -> what the net is worth on them, `loss` among it. Draws no random number
+    that the training could miss."""
+
+
+@dataclass(frozen=True)
 class Network:
     """A module, built without memory (on torch's meta device) until a State gives it some."""
 
@@ -42,6 +68,8 @@ class Network:
     initial: dict[str, Fill]
     """Initial values by the name of each parameter and buffer."""
     kernels: tuple[Kernel, ...]
+    self_taught: SelfTaught | None = None
+    """For nets of which the experiment's loss says nothing."""
 
     def __post_init__(self) -> None:
         named = set(dict(self.module.named_parameters())) | set(dict(self.module.named_buffers()))
@@ -63,6 +91,34 @@ class Network:
             return inputs
 
         return forward
+
+    def layers(self) -> tuple[NamedLayer, ...]:
+        """Returns the layers in the order in which they were put together, the output last.
+
+        What stands before the first kernel, a normalization of the inputs, belongs to that layer.
+        """
+        owners = {kernel.name.rpartition(".")[0] for kernel in self.kernels}
+        groups: list[tuple[str, list[str], list[str]]] = []
+        begun = False
+        for path, part in self.module.named_modules():
+            own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+            if not own:
+                continue
+            if not groups or (path in owners and begun):
+                groups.append((path, [], []))
+            elif path in owners:
+                groups[-1] = (path, *groups[-1][1:])
+            begun = begun or path in owners
+            groups[-1][1].append(path)
+            groups[-1][2].extend(f"{path}.{name}" for name, _ in own)
+        return tuple(NamedLayer(n, tuple(modules), tuple(t)) for n, modules, t in groups)
+
+    def resized(self, shape: tuple[int, ...]) -> Network:
+        """Returns the net for images of other sizes: each is first given this shape."""
+        parts = OrderedDict[str, nn.Module](resized=ToShape(shape))
+        parts |= self.module.named_children()
+        assert isinstance(self.module, nn.Sequential), "architectures build stacks"
+        return replace(self, module=nn.Sequential(parts))
 
     @property
     def widest(self) -> int:

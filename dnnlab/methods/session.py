@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from dnnlab.config.read import Config
-from dnnlab.contradictions import contradictions_with_data
+from dnnlab.contradictions import Finding, contradictions_with_data
 from dnnlab.experiment import Experiment
+from dnnlab.kernels.network import Network
 from dnnlab.methods.examined import examine_once
 from dnnlab.plan import Plan
 from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.eager import EagerEngine
 from dnnlab.training.engine import Engine
 from dnnlab.training.machine import Machine, memory_of, pick_device, pick_threads, settle
+from dnnlab.training.phases import Phases, of_pretraining, of_transfer
 from dnnlab.training.precision import weights_dtype
+from dnnlab.training.reuse import NoSuchLayer
 from dnnlab.training.state import State
 
 
@@ -30,12 +36,23 @@ class Session:
     engine: Engine
 
 
-def assemble(config: Config, data: Data | None = None, *, begin: bool = True) -> Session:
+def assemble(
+    config: Config,
+    data: Data | None = None,
+    *,
+    begin: bool = True,
+    given: Mapping[str, Tensor] | None = None,
+) -> Session:
     """Reads the data and builds all parts. Raises DataError, ConfigError or MachineError.
 
-    Unless it is to `begin`, the state is still to be filled from a checkpoint.
+    Unless it is to `begin`, the state is still to be filled from a checkpoint. `given` are tensors
+    of another net that some layers begin with: without them a training is one from scratch, and
+    whatever its `transfer` says has no part in it.
     """
     experiment = config.experiment
+    if given is None and experiment.transfer is not None:
+        config = config.with_experiment(experiment.model_copy(update={"transfer": None}))
+        experiment = config.experiment
     device = pick_device(experiment.training.device)
     data = data or prepare_for(experiment, examine_once)
     held = 0 if data.validation is None else len(data.validation)
@@ -51,6 +68,8 @@ def assemble(config: Config, data: Data | None = None, *, begin: bool = True) ->
     dtype = weights_dtype(training.precision)
     with memory_of(device):
         state = State.empty(network, experiment.optimizer, device=device, dtype=dtype)
+        state.given = {name: each.to(device, dtype) for name, each in (given or {}).items()}
+        phases = _phases(config, plan, network, state.given)
         if begin:
             state.begin(training.seed)
         data = data.to(device, dtype)
@@ -58,5 +77,24 @@ def assemble(config: Config, data: Data | None = None, *, begin: bool = True) ->
             data = data.reconstructing()
         augmentation = experiment.data.augmentation
         augment = data.augmenter(augmentation, training.seed) if augmentation else None
-        engine = EagerEngine(experiment, plan, state, data.train, augment)
+        train, lesson = data.train, None
+        if experiment.pretraining is not None:
+            lesson = experiment.pretraining.lesson(train.inputs, train.targets)
+            data = data.as_exams(experiment.pretraining)
+        engine = EagerEngine(experiment, plan, state, train, augment, phases, lesson)
     return Session(experiment, plan, machine, data, state, engine)
+
+
+def _phases(config: Config, plan: Plan, network: Network, given: Mapping[str, Tensor]) -> Phases:
+    """Returns which layers learn when. Raises ConfigError for layers that are not there."""
+    experiment, layers = config.experiment, network.layers()
+    names = tuple(layer.name for layer in layers)
+    if experiment.pretraining is not None:
+        return of_pretraining(experiment.pretraining.phases(names), plan, names)
+    if experiment.transfer is None:
+        return ()
+    reused = [layer.name for layer in layers if given.keys() >= set(layer.tensors)]
+    try:
+        return of_transfer(experiment.transfer, plan, names, reused)
+    except NoSuchLayer as error:
+        raise config.refusal([Finding(error.path, str(error))]) from None

@@ -14,6 +14,7 @@ from torch import Tensor
 from dnnlab.choices.datasets import Dataset, Examples, Signature, Source
 from dnnlab.choices.datasets.augmentation import Augmentation
 from dnnlab.choices.datasets.classes import Relabelling
+from dnnlab.choices.pretraining import Pretraining
 from dnnlab.errors import DataError
 from dnnlab.experiment import Experiment
 from dnnlab.randomness import key
@@ -157,6 +158,22 @@ class Data:
         train, test = self.train.reconstructing(), self.test.reconstructing()
         return replace(self, train=train, validation=held, test=test)
 
+    def as_exams(self, pretraining: Pretraining) -> Data:
+        """Returns the data with every split as a lesson makes it, once for all: the same in every
+        training, whatever its seed.
+        """
+
+        def exam(name: str, split: Split) -> Split:
+            lesson = pretraining.lesson(split.inputs, split.targets)
+            if lesson is None:
+                return split
+            generator = torch.Generator().manual_seed(key(0, "exam", name))
+            return Split(*lesson(split.inputs, split.targets, generator))
+
+        held = None if self.validation is None else exam("validation", self.validation)
+        train, test = exam("train", self.train), exam("test", self.test)
+        return replace(self, train=train, validation=held, test=test)
+
     def to_json(self) -> dict[str, Any]:
         """Returns what data.json tells of the data: enough to prepare new inputs alike."""
         return {
@@ -173,7 +190,7 @@ class Data:
 
 def prepare_for(experiment: Experiment, examine: Examiner | None = None) -> Data:
     """Prepares the data of an experiment. Raises DataError."""
-    learns_targets = experiment.task != "reconstruction"
+    learns_targets = experiment.learns_targets
     return prepare(experiment.data, learns_targets=learns_targets, examine=examine)
 
 

@@ -8,6 +8,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from dnnlab.choices.pretraining import Lesson
 from dnnlab.experiment import Experiment
 from dnnlab.kernels import gradients
 from dnnlab.kernels.metrics import predicted_classes
@@ -19,9 +20,11 @@ from dnnlab.training.engine import Failure, Stretch
 from dnnlab.training.fault import first_fault
 from dnnlab.training.machine import seed_default_generator
 from dnnlab.training.order import Order
+from dnnlab.training.phases import Phases
 from dnnlab.training.pieces import Pieces
 from dnnlab.training.precision import computing
 from dnnlab.training.rates import rates
+from dnnlab.training.shares import Shares
 from dnnlab.training.state import LossScale, State
 
 GROW_AFTER = 2000
@@ -44,32 +47,36 @@ class EagerEngine:
         state: State,
         train: Split,
         augment: Augmenter | None = None,
+        phases: Phases = (),
+        lesson: Lesson | None = None,
     ) -> None:
         self.experiment = experiment
         self.plan = plan
         self.state = state
         self.train = train
         self.augment = augment
+        self.lesson = lesson
         self.seed = experiment.training.seed
         device = state.weights.device
         self.order = Order(plan, self.seed, device)
         self.precision = experiment.training.precision
         self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
-        self.classifies = experiment.task == "classification"
+        self.self_taught = state.network.self_taught
+        self.classifies = experiment.task == "classification" and self.self_taught is None
         self.reconstructs = experiment.task == "reconstruction"
         self.norms: list[float] = []
         """The last gradient norms, of the updates before `norms_until`."""
         self.norms_until = 0
         self.forward = state.network.straight_line()
-        self.apply_update = experiment.optimizer.build()
         clipping = experiment.gradient_clipping
         self.clip = clipping.build() if clipping else None
         parameters = dict(state.network.module.named_parameters())
         kernels = state.network.kernels
-        self.pieces = Pieces(state)
+        self.phases = phases
+        self.pieces = Pieces(state, apart=bool(phases))
+        self.shares = Shares(experiment, state, self.pieces, phases)
         self.penalized_l1 = [(parameters[k.name], k.l1) for k in kernels if k.l1 > 0]
         self.penalized_l2 = [(parameters[k.name], k.l2) for k in kernels if k.l2 > 0]
-        self.decaying = [parameters[k.name] for k in kernels] if experiment.optimizer.decay else []
         self.bounded = [(parameters[k.name], k.max_norm) for k in kernels if k.max_norm]
 
     def advance(self, until: int) -> Stretch:
@@ -87,36 +94,44 @@ class EagerEngine:
 
     def _apply(self, until: int) -> Stretch:
         """Applies updates without looking at the device in between, unless in float16."""
-        self.state.network.module.train()
+        self.shares.training_mode(self.state.step)
         updates = range(self.state.step, until)
         batches = [self.order.rows(update) for update in updates]
         losses, norms, predicted = Measured(), Measured(), _Predicted(batches, self.train)
         for update, rows in zip(updates, batches, strict=True):
-            outputs, loss = self._forward(self.forward, update, rows)
+            self.shares.begin(update)
+            outputs, targets, loss = self._forward(self.forward, update, rows)
             self._backward(loss)
-            norm = gradients.norm(self.pieces.gradients)
+            norm = gradients.norm(self.shares.gradients())
             self._step(update, norm)
             losses.add(loss)
             norms.add(norm)
             if self.classifies:
-                predicted.add(outputs)
+                predicted.add(outputs, None if self.lesson is None else targets)
         hits = predicted.hits() if self.classifies else []
         return Stretch(losses.values(), hits, norms.values(), predicted.sizes)
 
     def _forward(
         self, network: Callable[[Tensor], Tensor], update: int, rows: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the outputs, what they should have been, and the loss."""
         inputs = self.train.inputs.index_select(0, rows)
         targets = self.train.targets.index_select(0, rows)
         if self.augment is not None:
             inputs = self.augment(inputs, update)
             if self.reconstructs:
                 targets = inputs.flatten(1)
+        if self.lesson is not None:
+            generator = torch.Generator().manual_seed(key(self.seed, "lesson", update))
+            inputs, targets = self.lesson(inputs, targets, generator)
         seed_default_generator(inputs.device, key(self.seed, "dropout", update))
         with computing(self.precision, inputs.device):
+            if self.self_taught is not None:
+                loss = self.self_taught.loss(inputs, self.shares.phase)
+                return inputs, targets, loss
             outputs = network(inputs)
             loss = self.loss(outputs, targets)
-        return outputs, loss
+        return outputs, targets, loss
 
     def _backward(self, loss: Tensor) -> None:
         """Leaves the gradient of loss and penalties in the pieces."""
@@ -129,11 +144,13 @@ class EagerEngine:
             self.pieces.backward(loss)
         with torch.no_grad():
             for weights, strength in self.penalized_l1:
-                assert weights.grad is not None
-                add_l1_gradient_(weights.grad, weights, strength)
+                if weights.requires_grad:
+                    assert weights.grad is not None
+                    add_l1_gradient_(weights.grad, weights, strength)
             for weights, strength in self.penalized_l2:
-                assert weights.grad is not None
-                add_l2_gradient_(weights.grad, weights, strength)
+                if weights.requires_grad:
+                    assert weights.grad is not None
+                    add_l2_gradient_(weights.grad, weights, strength)
 
     @torch.no_grad()
     def _step(self, update: int, norm: Tensor) -> None:
@@ -142,23 +159,14 @@ class EagerEngine:
         state.step = update + 1
         if self.precision == "float16" and not self._scale_fits(norm):
             return
-        pieces = self.pieces
         if self.clip is not None:
-            self.clip(pieces.gradients, pieces.of_parameters())
+            self.clip(self.shares.gradients(), self.pieces.of_parameters())
         lr, momentum = rates(self.experiment, self.plan, self.state, update)
-        for weights in self.decaying:
-            weights.mul_(1 - lr * self.experiment.optimizer.decay)
-        self.apply_update(
-            pieces.weights,
-            pieces.gradients,
-            pieces.slots,
-            lr=lr,
-            momentum=momentum,
-            step=state.applied,
-        )
+        self.shares.apply(lr, momentum)
         state.applied += 1
         for weights, limit in self.bounded:
-            max_norm_(weights, limit)
+            if weights.requires_grad:
+                max_norm_(weights, limit)
 
     def _scale_fits(self, norm: Tensor) -> bool:
         scale = self.state.loss_scale
@@ -202,10 +210,10 @@ class EagerEngine:
     def _failure(self, update: int, before: Stretch, after: str | None) -> Failure:
         """Finds out what is not finite; `after` is the first such tensor after the update."""
         rows = self.order.rows(update)
-        self.state.network.module.train()
+        self.shares.training_mode(update)
 
         def forward() -> Tensor:
-            return self._forward(self.state.network.module, update, rows)[1]
+            return self._forward(self.state.network.module, update, rows)[2]
 
         if already := self.state.not_finite():
             what = f"{already} before the update"
@@ -254,9 +262,14 @@ class _Predicted:
         classes = torch.empty(sum(self.sizes), dtype=torch.int64, device=train.inputs.device)
         self._classes = classes
         self._free = iter(torch.split(classes, self.sizes))
+        self._taught: list[Tensor] = []
 
-    def add(self, outputs: Tensor) -> None:
-        """Takes the logits (B, C) of the next batch, or (B, 1) of two classes."""
+    def add(self, outputs: Tensor, taught: Tensor | None = None) -> None:
+        """Takes the logits (B, C) of the next batch, or (B, 1) of two classes; and the classes that
+        it was taught, where they are not those of the split.
+        """
+        if taught is not None:
+            self._taught.append(taught)
         if outputs.shape[1] == 1:
             next(self._free).copy_(predicted_classes(outputs.detach()))
         else:
@@ -266,7 +279,10 @@ class _Predicted:
         """Returns how many of each batch were classified rightly."""
         if not self._batches:
             return []
-        true = self._train.targets.index_select(0, torch.cat(self._batches))
+        if self._taught:
+            true = torch.cat(self._taught)
+        else:
+            true = self._train.targets.index_select(0, torch.cat(self._batches))
         parts = torch.split(self._classes == true, self.sizes)
         counts: list[int] = torch.stack([part.sum() for part in parts]).tolist()
         return counts

@@ -54,6 +54,8 @@ def evaluate(
 
     The loss of a regression is in units of the standardized target; its metrics in the data's own.
     """
+    if network.self_taught is not None:
+        return _measured(network, split)
     outputs = outputs_of(network, split.inputs, experiment)
     targets = split.targets
     values: dict[str, Value] = {"loss": float(experiment.loss.build()(outputs, targets))}
@@ -66,6 +68,19 @@ def evaluate(
         if metric.is_number or tables:
             values[metric.label] = metric.build()(outputs, targets)
     return values
+
+
+@torch.no_grad()
+def _measured(network: Network, split: Split) -> dict[str, Value]:
+    """Returns what a net that teaches itself measures of itself, in evaluation mode."""
+    assert network.self_taught is not None
+    module = network.module
+    was_training = module.training
+    module.eval()
+    try:
+        return {**network.self_taught.measures(split.inputs)}
+    finally:
+        module.train(was_training)
 
 
 def in_units_of_the_data(numbers: Tensor, scaling: Scaling) -> Tensor:

@@ -78,6 +78,8 @@ class State:
     """What going back has made of the learning rate."""
     ended: str = ""
     """Why the training ended before its last update; empty while it goes on."""
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+    """What some tensors of the net begin with, by name, in place of values drawn by chance."""
 
     @classmethod
     def fresh(
@@ -120,6 +122,9 @@ class State:
         They are drawn on the CPU in float32, so that every device and precision starts alike.
         """
         for name, tensor in _named_tensors(self.network).items():
+            if name in self.given:
+                tensor.copy_(self.given[name])
+                continue
             first = torch.empty(tensor.shape, dtype=torch.float32)
             generator = torch.Generator().manual_seed(key(seed, "initial", name))
             self.network.initial[name](first, generator)
@@ -128,10 +133,17 @@ class State:
     @torch.no_grad()
     def begin_anew(self, optimizer: Optimizer, seed: int) -> None:
         """Makes it as it was before the first update, whatever it has become since."""
+        self.forget(optimizer)
+        self.begin(seed)
+        fresh = State(self.network, self.weights, self.slots, given=self.given)
+        vars(self).update(vars(fresh))
+
+    @torch.no_grad()
+    def forget(self, optimizer: Optimizer) -> None:
+        """Makes the optimizer's memory as it was before the first update."""
         for name, slot in optimizer.slots(self.weights).items():
             self.slots[name].copy_(slot)
-        self.begin(seed)
-        vars(self).update(vars(State(self.network, self.weights, self.slots)))
+        self.applied = 0
 
     def not_finite(self) -> str | None:
         """Returns the name of the first tensor that holds anything but finite numbers, if one does.
