@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dnnlab.cli import learning, looking, training, verifying
+from dnnlab.cli import finding, learning, looking, training, verifying
 from dnnlab.report.screen import show_text
 
 # pydantic would otherwise search all installed packages for plugins at every start: 50 ms.
@@ -25,6 +25,7 @@ COMMANDS = (
     ("train", training.train, "Train the net that a config describes."),
     ("resume", training.resume, "Go on with a run that was stopped."),
     ("verify-resume", verifying.verify_resume, "Prove that resuming is exact, for a config."),
+    ("lr-find", finding.lr_find, "Find a learning rate: by a range test, without a trace."),
     ("evaluate", looking.evaluate, "Measure a run's net on a split."),
     ("predict", looking.predict, "Write predictions for a split or a file."),
     ("runs", looking.runs_command, "List the runs of a folder."),
