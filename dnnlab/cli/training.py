@@ -93,7 +93,7 @@ def train(
 
     with stoppable() as stop:
         training = start(settings, runs=runs, name=name, command=sys.argv, at_folder=stop.watch)
-        _run(training, stop, json=json, quiet=quiet)
+        carry_out(training, stop, json=json, quiet=quiet)
 
 
 def resume(
@@ -132,10 +132,10 @@ def resume(
         stop.watch()
         if not quiet:
             say(f"{path}: going on at update {training.session.state.step:,}")
-        _run(training, stop, json=json, quiet=quiet)
+        carry_out(training, stop, json=json, quiet=quiet)
 
 
-def _run(training: Training, stop: Stop, *, json: bool, quiet: bool) -> None:
+def carry_out(training: Training, stop: Stop, *, json: bool, quiet: bool) -> None:
     """Trains to the end, and then shows the result. Raises typer.Exit once it is asked to stop."""
     from dnnlab.methods.train import Interrupted
     from dnnlab.report.training import show_header, show_result, watch
