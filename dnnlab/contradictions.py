@@ -58,6 +58,9 @@ def contradictions(experiment: Experiment) -> list[Finding]:
 
 def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
     """The loss and the metrics have to fit what the net is to do."""
+    if experiment.teaches_itself:
+        yield from _conflicts_with_teaching_itself(experiment)
+        return
     task, loss = experiment.task, experiment.loss
     if task not in loss.tasks:
         yield Finding(("loss",), f"{loss.name} is for {loss.tasks[0]}, but data are for {task}")
@@ -80,6 +83,23 @@ def _task_conflicts(experiment: Experiment) -> Iterator[Finding]:
         yield Finding(("training", "monitor"), text)
 
 
+def _conflicts_with_teaching_itself(experiment: Experiment) -> Iterator[Finding]:
+    """Where a net has a loss of its own, no other can be asked for."""
+    pretraining = experiment.pretraining
+    assert pretraining is not None
+    own = f"pretraining {pretraining.name} has its own here"
+    if experiment.loss.name != "auto":
+        yield Finding(("loss",), f"{own}; leave it out")
+    if experiment.metrics:
+        yield Finding(("metrics",), f"{own}; leave them out")
+    if experiment.regularization.label_smoothing > 0:
+        yield Finding(("regularization", "label_smoothing"), f"{own} loss, without labels")
+    known = ("loss", *(pretraining.measures or ()))
+    if experiment.training.monitor not in known:
+        text = f"{experiment.training.monitor} cannot be what is made small; {' or '.join(known)}"
+        yield Finding(("training", "monitor"), text)
+
+
 def _pretraining_conflicts(experiment: Experiment) -> Iterator[Finding]:
     """What excludes a lesson before the training proper."""
     pretraining, architecture = experiment.pretraining, experiment.architecture
@@ -94,7 +114,8 @@ def _pretraining_conflicts(experiment: Experiment) -> Iterator[Finding]:
     elif experiment.loss.one_output:
         yield Finding(("loss",), f"{experiment.loss.name} has one output; use cross_entropy")
     else:
-        yield from (Finding(*each) for each in pretraining.conflicts(architecture))
+        found = pretraining.conflicts(architecture, experiment.layer_settings, experiment.data)
+        yield from (Finding(*each) for each in found)
 
 
 DROPS = {"spatial": "convolution", "recurrent": "recurrent"}
@@ -150,13 +171,10 @@ def conflicts_with_shape(experiment: Experiment, signature: Signature) -> list[F
     found += [Finding(*each) for each in experiment.data.conflicts_with(signature)]
     if experiment.pretraining is not None:
         found += [Finding(*each) for each in experiment.pretraining.conflicts_with(signature)]
-        return found
+        return found + _too_few_classes(experiment, experiment.pretraining.num_outputs)
     if experiment.task != "classification":
         return found
-    for index, metric in enumerate(experiment.metrics):
-        if metric.needs_classes > signature.num_outputs:
-            text = f"{metric.label} of {signature.num_outputs} classes is always 1"
-            found.append(Finding(("metrics", index), text))
+    found += _too_few_classes(experiment, signature.num_outputs)
     if experiment.loss.one_output and signature.num_outputs != 2:
         text = (
             f"{experiment.loss.name} is for two classes, but the data have "
@@ -164,6 +182,15 @@ def conflicts_with_shape(experiment: Experiment, signature: Signature) -> list[F
         )
         found.append(Finding(("loss",), text))
     return found
+
+
+def _too_few_classes(experiment: Experiment, classes: int) -> list[Finding]:
+    """Returns which metrics would always be 1."""
+    return [
+        Finding(("metrics", index), f"{metric.label} of {classes} classes is always 1")
+        for index, metric in enumerate(experiment.metrics)
+        if metric.needs_classes > classes
+    ]
 
 
 def contradictions_with_data(

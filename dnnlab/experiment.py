@@ -138,12 +138,21 @@ class Experiment(Spec):
             return self.pretraining.learns_labels
         return self.task != "reconstruction"
 
+    @property
+    def teaches_itself(self) -> bool:
+        """Whether the net has a loss of its own, and neither `loss` nor `metrics` a part in it."""
+        return self.pretraining is not None and self.pretraining.measures is not None
+
     def resolved(self) -> "Experiment":
         """Returns the experiment with every `auto` that needs no machine replaced by its choice."""
-        initializer, loss = self.initializer, self.loss
+        initializer, loss, pretraining = self.initializer, self.loss, self.pretraining
         if isinstance(initializer, AutoInitializer):
             initializer = self.activation.initializer()
-        if isinstance(loss, AutoLoss):
+        if pretraining is not None:
+            settings = self.layer_settings
+            pretraining = pretraining.resolved(self.architecture, settings, self.data)
+        metrics = () if self.teaches_itself else self.metrics or usual_metrics(self.task)
+        if isinstance(loss, AutoLoss) and not self.teaches_itself:
             picked = "cross_entropy" if self.task == "classification" else "mse"
             loss = Loss.named(picked)
         momentum = self.optimizer.own_momentum is not None
@@ -153,7 +162,8 @@ class Experiment(Spec):
                 "initializer": initializer,
                 "loss": loss,
                 "schedule": self.schedule.resolved(optimizer_has_momentum=momentum),
-                "metrics": self.metrics or usual_metrics(self.task),
+                "metrics": metrics,
+                "pretraining": pretraining,
             }
         )
 
@@ -181,7 +191,7 @@ class Experiment(Spec):
         if self.task == "reconstruction":
             outputs = math.prod(signature.input_shape)
         elif self.pretraining is not None:
-            outputs = self.pretraining.num_classes
+            outputs = self.pretraining.num_outputs
         elif self.loss.one_output:
             outputs = 1
         shape = signature.input_shape

@@ -208,6 +208,64 @@ CHOICES: list[tuple[str, str, str]] = [
     ("metric", "rmse", "data: diabetes\nmetrics: [rmse]"),
     ("metric", "r2", "data: diabetes\nmetrics: [r2, mae]"),
     ("pretraining", "autoencoder", "pretraining: autoencoder\noptimizer: nadam"),
+    (
+        "pretraining",
+        "autoencoder",
+        "pretraining: {name: autoencoder, tied: true, noise: 0.3, mask: 0.2}\n"
+        "optimizer: {name: adamw, lr: 0.01}\nregularization: {l2: 1e-3}",
+    ),
+    (
+        "pretraining",
+        "autoencoder",
+        "pretraining: {name: autoencoder, greedy: true, noise: 0.3, mask: 0.2}\n"
+        "optimizer: {name: adam, lr: 0.01}\n"
+        "normalization: {name: batch, input: true}\nregularization: {dropout: 0.3}",
+    ),
+    ("pretraining", "autoencoder", "pretraining: {name: autoencoder, greedy: true, tied: true}"),
+    ("pretraining", "masked", "data: wine\npretraining: {name: masked, mask: 0.2}"),
+    (
+        "pretraining",
+        "masked",
+        "pretraining: {name: masked, fill: mean}\nloss: huber\n"
+        "architecture: {name: cnn, convolutions: [4, {filters: 6, pool: 2}]}",
+    ),
+    (
+        "pretraining",
+        "rbm",
+        "pretraining: {name: rbm, steps: 2}\nactivation: sigmoid\n"
+        "optimizer: {name: sgd, lr: 0.01, momentum: 0.5}",
+    ),
+    (
+        "pretraining",
+        "rbm",
+        "data: {name: digits, validation: {random: 150}, standardize: range}\n"
+        "pretraining: rbm\nactivation: sigmoid\noptimizer: {name: sgd, lr: 0.1}",
+    ),
+    (
+        "pretraining",
+        "gan",
+        "pretraining: {name: gan, codings: 4}\nactivation: leaky_relu\n"
+        "optimizer: {name: adam, lr: 0.01}\nregularization: {dropout: 0.3}",
+    ),
+    (
+        "pretraining",
+        "gan",
+        "pretraining: {name: gan, generator: [7, 9]}\nnormalization: batch\n"
+        "architecture: {name: cnn, convolutions: [4, {filters: 6, pool: 2}]}",
+    ),
+    (
+        "pretraining",
+        "rotation",
+        "data: {name: digits, validation: {random: 150}, standardize: per_channel, "
+        "augmentation: {shift: 1}}\npretraining: rotation\nnormalization: batch\n"
+        "architecture: {name: cnn, convolutions: [4, {filters: 6, pool: 2}]}",
+    ),
+    (
+        "pretraining",
+        "pairs",
+        "pretraining: pairs\nnormalization: batch\nregularization: {dropout: 0.3}\n"
+        "optimizer: {name: sgd, lr: 0.05}",
+    ),
 ]
 
 SPLITS = "validation: {random: 150}, test: {fraction: 0.7}}"

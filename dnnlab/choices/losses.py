@@ -40,7 +40,8 @@ class Loss(Choice):
 class AutoLoss(Loss):
     """Picks by the task of the data: cross_entropy for classes, mse for numbers.
 
-    What was picked is written into the run's config.
+    What was picked is written into the run's config. Where a net has a loss of its own, as in some
+    ways of pretraining, it stays auto.
     Source: none needed.
     Keras and PyTorch: neither picks.
     """

@@ -110,6 +110,68 @@ class Shift(nn.Module):
         return inputs + self.bias
 
 
+class Transposed(nn.Module):
+    """The way back through a dense layer: inputs (B, units) -> (B, features), by the same kernel.
+
+        y = x W + b,  W (units, features) that of the layer, b its own
+
+    The kernel belongs to the layer alone: it is a parameter of the net once.
+    """
+
+    def __init__(self, dense: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(dense, nn.Linear)
+        self._dense = (dense,)  # a module that stood here by itself would be a part of this one
+        self.bias = nn.Parameter(torch.empty(dense.in_features))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Returns the weighted sums."""
+        return functional.linear(inputs, self._dense[0].weight.T, self.bias)
+
+
+class Accompanied(nn.Module):
+    """A stack of layers, and other modules beside it that it makes no use of: forward is its own.
+
+    All of them are parts of this one, by their names.
+    """
+
+    def __init__(self, stack: nn.Module, **beside: nn.Module) -> None:
+        super().__init__()
+        for name, part in (*stack.named_children(), *beside.items()):
+            self.add_module(name, part)
+        self._stack = (stack,)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Returns what the stack does."""
+        outputs: Tensor = self._stack[0](inputs)
+        return outputs
+
+
+class Twins(nn.Module):
+    """A stack whose last layer sees how far apart two examples are for the layers below it.
+
+        (B, 2, ...) -> the layers below, on both -> |first - second| -> last layer
+
+    Both go through at once: to a normalization they are one batch.
+    """
+
+    def __init__(self, stack: nn.Module) -> None:
+        super().__init__()
+        for name, part in stack.named_children():
+            self.add_module(name, part)
+        self._layers = tuple(stack.children())
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Returns what the last layer says of each pair."""
+        *below, last = self._layers
+        codings = pairs.flatten(0, 1)
+        for part in below:
+            codings = part(codings)
+        first, second = codings.view(len(pairs), 2, -1).unbind(1)
+        outputs: Tensor = last((first - second).abs())
+        return outputs
+
+
 class WideAndDeep(nn.Module):
     """Some columns as they are beside what a deep stack makes of some: (B, F) -> (B, wide + deep).
 

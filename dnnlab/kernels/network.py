@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from dnnlab.kernels.blocks import ToShape
+from dnnlab.kernels.blocks import ToShape, Transposed, Twins
 
 Fill = Callable[[Tensor, torch.Generator], None]
 """Gives a tensor its initial values, in place, drawing on the generator if it needs chance."""
@@ -55,9 +55,9 @@ class SelfTaught:
 
     loss: Callable[[Tensor, int], Tensor]
     """Inputs (B, ...) of an update and the number of the phase it is in -> the loss, a scalar."""
-    measures: Callable[[Tensor], dict[str, float]]
-    """Inputs (N, ...) -> what the net is worth on them, `loss` among it. Draws no random number
-    that the training could miss."""
+    measures: Callable[[Tensor], dict[str, Tensor]]
+    """Inputs (N, ...) -> numbers (N,) of each, `loss` among them, whose means say what the net is
+    worth. Draws no random number that the training could miss."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class Network:
         What stands before the first kernel, a normalization of the inputs, belongs to that layer.
         """
         owners = {kernel.name.rpartition(".")[0] for kernel in self.kernels}
+        owners |= {path for path, part in self.module.named_modules() if type(part) is Transposed}
         groups: list[tuple[str, list[str], list[str]]] = []
         begun = False
         for path, part in self.module.named_modules():
@@ -136,3 +137,10 @@ class Network:
     def num_fixed(self) -> int:
         """Numbers that are kept but not optimized: the moving averages of batch normalization."""
         return sum(buffer.numel() for buffer in self.module.buffers())
+
+
+def twins(network: Network) -> Network:
+    """Returns the net that is given two examples and looks at how their codings differ."""
+    *below, last = network.kernels
+    kernels = (*(replace(each, uses=2 * each.uses) for each in below), last)
+    return replace(network, module=Twins(network.module), kernels=kernels)

@@ -17,11 +17,12 @@ def evaluate_split(trained: Trained, split: str) -> dict[str, Any]:
     if examples is None:
         raise DataError(f"there is no {split} split: data.validation is null")
     examples = examples.to(trained.device, trained.dtype)
-    if trained.experiment.task == "reconstruction":
+    experiment = trained.experiment
+    if experiment.task == "reconstruction":
         examples = examples.reconstructing()
-    metrics = evaluate(
-        trained.state.network, examples, trained.scaling, trained.experiment, tables=True
-    )
+    if experiment.pretraining is not None:
+        examples = examples.as_exam(experiment.pretraining, split)
+    metrics = evaluate(trained.state.network, examples, trained.scaling, experiment, tables=True)
     return {
         "schema": 1,
         "run": str(trained.path),

@@ -106,6 +106,15 @@ class Split:
         """Returns the split with the inputs (N, features) as targets; they share their memory."""
         return Split(self.inputs, self.inputs.flatten(1))
 
+    def as_exam(self, pretraining: Pretraining, name: str) -> Split:
+        """Returns the split of this name as a lesson makes it, once for all."""
+        lesson = pretraining.lesson(self.inputs, self.targets)
+        if lesson is None:
+            return self
+        rows = torch.arange(len(self), device=self.inputs.device)
+        generator = torch.Generator().manual_seed(key(0, "exam", name))
+        return Split(*lesson(self.inputs, self.targets, rows, generator))
+
 
 @dataclass(frozen=True)
 class Data:
@@ -163,16 +172,13 @@ class Data:
         training, whatever its seed.
         """
 
-        def exam(name: str, split: Split) -> Split:
-            lesson = pretraining.lesson(split.inputs, split.targets)
-            if lesson is None:
-                return split
-            generator = torch.Generator().manual_seed(key(0, "exam", name))
-            return Split(*lesson(split.inputs, split.targets, generator))
-
-        held = None if self.validation is None else exam("validation", self.validation)
-        train, test = exam("train", self.train), exam("test", self.test)
-        return replace(self, train=train, validation=held, test=test)
+        held = self.validation
+        return replace(
+            self,
+            train=self.train.as_exam(pretraining, "train"),
+            validation=None if held is None else held.as_exam(pretraining, "validation"),
+            test=self.test.as_exam(pretraining, "test"),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Returns what data.json tells of the data: enough to prepare new inputs alike."""

@@ -60,8 +60,9 @@ class EagerEngine:
         device = state.weights.device
         self.order = Order(plan, self.seed, device)
         self.precision = experiment.training.precision
-        self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
         self.self_taught = state.network.self_taught
+        if self.self_taught is None:
+            self.loss = experiment.loss.build(experiment.regularization.label_smoothing)
         self.classifies = experiment.task == "classification" and self.self_taught is None
         self.reconstructs = experiment.task == "reconstruction"
         self.norms: list[float] = []
@@ -123,13 +124,15 @@ class EagerEngine:
                 targets = inputs.flatten(1)
         if self.lesson is not None:
             generator = torch.Generator().manual_seed(key(self.seed, "lesson", update))
-            inputs, targets = self.lesson(inputs, targets, generator)
+            inputs, targets = self.lesson(inputs, targets, rows, generator)
         seed_default_generator(inputs.device, key(self.seed, "dropout", update))
         with computing(self.precision, inputs.device):
             if self.self_taught is not None:
                 loss = self.self_taught.loss(inputs, self.shares.phase)
                 return inputs, targets, loss
             outputs = network(inputs)
+            if self.experiment.pretraining is not None:
+                outputs, targets = self.experiment.pretraining.asked(outputs, targets)
             loss = self.loss(outputs, targets)
         return outputs, targets, loss
 

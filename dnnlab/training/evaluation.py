@@ -55,9 +55,11 @@ def evaluate(
     The loss of a regression is in units of the standardized target; its metrics in the data's own.
     """
     if network.self_taught is not None:
-        return _measured(network, split)
+        return _measured(network, split, experiment)
     outputs = outputs_of(network, split.inputs, experiment)
     targets = split.targets
+    if experiment.pretraining is not None:
+        outputs, targets = experiment.pretraining.asked(outputs, targets)
     values: dict[str, Value] = {"loss": float(experiment.loss.build()(outputs, targets))}
     if experiment.task == "regression":
         outputs, targets = (
@@ -71,16 +73,19 @@ def evaluate(
 
 
 @torch.no_grad()
-def _measured(network: Network, split: Split) -> dict[str, Value]:
+def _measured(network: Network, split: Split, experiment: Experiment) -> dict[str, Value]:
     """Returns what a net that teaches itself measures of itself, in evaluation mode."""
     assert network.self_taught is not None
-    module = network.module
+    module, measures = network.module, network.self_taught.measures
     was_training = module.training
     module.eval()
     try:
-        return {**network.self_taught.measures(split.inputs)}
+        with computing(experiment.training.precision, split.inputs.device):
+            parts = [measures(batch) for batch in _batches(split.inputs, network)]
     finally:
         module.train(was_training)
+    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return {name: float(numbers.double().mean()) for name, numbers in whole.items()}
 
 
 def in_units_of_the_data(numbers: Tensor, scaling: Scaling) -> Tensor:

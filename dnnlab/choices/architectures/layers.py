@@ -12,7 +12,7 @@ from dnnlab.choices.initializers import Initializer
 from dnnlab.choices.initializers.scaling import AutoInitializer
 from dnnlab.choices.normalizations import Normalization
 from dnnlab.choices.regularizers import Dropout
-from dnnlab.spec import Auto, NonNegative, Positive, Shorthand, Spec
+from dnnlab.spec import Auto, Conflict, NonNegative, Positive, Shorthand, Spec
 
 # More layers than this are a typing error: the deepest nets trained have 10,000.
 MOST_LAYERS = 20_000
@@ -257,3 +257,15 @@ class OutputLayer(Spec):
             return self
         glorot = Initializer.named("glorot_uniform")
         return self.model_copy(update={"initializer": glorot})
+
+    def without_kernel(self) -> Iterator[Conflict]:
+        """Yields what cannot be said of outputs that use another layer's kernel."""
+        own = {"l1": self.l1, "l2": self.l2, "max_norm": self.max_norm}
+        said = [key for key, value in own.items() if value is not None]
+        if self.initializer.name not in ("auto", "glorot_uniform"):
+            said.append("initializer")
+        for key in said:
+            yield ("architecture", "output", key), "the outputs use the first layer's kernel here"
+        if not self.use_bias:
+            text = "outputs that use the first layer's kernel always have biases of their own"
+            yield ("architecture", "output", "use_bias"), text

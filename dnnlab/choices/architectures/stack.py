@@ -136,6 +136,13 @@ class Stack:
         self.shape = (layer.width,)
         self._weighted(name, part, layer, first)
 
+    def transposed(self, name: str, dense: str, biases: "Fill") -> None:
+        """Adds the way back through a dense layer: its kernel, transposed, and own biases."""
+        from dnnlab.kernels.blocks import Transposed
+
+        part = Transposed(self.parts[dense])
+        self.add(name, part, {"bias": biases}, shape=(len(part.bias),))
+
     def convolution(
         self, name: str, window: Window, layer: Layer, first: "Fill | None" = None
     ) -> None:
