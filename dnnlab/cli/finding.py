@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -93,6 +94,7 @@ def lr_find(
     _check_files(plot, csv, apply)
     run = _run(subject, runs)
     path = Path(subject) if run is None else run / "config.yaml"
+    overrides = with_shortcuts(options, seed if run is None else None, device)
     if apply is not None:
         _check_apply(path, apply, options)
 
@@ -100,12 +102,12 @@ def lr_find(
     from dnnlab.report import lr_find as report
 
     if run is None:
-        config = _read(path, with_shortcuts(options, seed, device))
+        config = _read(path, overrides)
         if not quiet:
             show_warnings(config.warnings(), sys.stderr)
         begin = finding.from_config(config)
     else:
-        begin = finding.from_run(run, with_shortcuts(options, None, device), seed)
+        begin = finding.from_run(run, overrides, seed)
     for text in () if quiet else begin.notes:
         note(text)
     test = finding.RangeTest(start, end, updates, orders)
@@ -132,7 +134,7 @@ def lr_find(
         if not quiet:
             for file in written.values():
                 say(f"{file} written")
-            _say_next(result, subject, run, written.get("apply"))
+            _say_next(result, subject, run, overrides, written.get("apply"))
     if apply is not None and pick is None:
         say(f"{apply} was not written: there is no suggestion")
         raise typer.Exit(1)
@@ -215,13 +217,16 @@ def _write(file: Path | None, content: bytes) -> bool:
     return True
 
 
-def _say_next(result: Range, subject: str, run: Path | None, applied: str | None) -> None:
+def _say_next(
+    result: Range, subject: str, run: Path | None, options: list[str], applied: str | None
+) -> None:
+    kept = "".join(f" --set {shlex.quote(option)}" for option in options)
     if applied is not None:
         say(f"next: dnnlab train {applied}")
     elif (refusal := result.found.refusal) is not None:
-        say(f"next: dnnlab lr-find {subject} {refusal.options}")
+        say(f"next: dnnlab lr-find {subject}{kept} {refusal.options}")
     elif run is None:
-        say(f"next: dnnlab train {subject} --set optimizer.lr={result.picked:g}")
+        say(f"next: dnnlab train {subject}{kept} --set optimizer.lr={result.picked:g}")
     else:
-        rate = f"optimizer.lr={result.picked:g}"
-        say(f"next: dnnlab resume {short_name(run)} --set {rate} --accept-changes")
+        rate = f"--set optimizer.lr={result.picked:g}"
+        say(f"next: dnnlab resume {short_name(run)}{kept} {rate} --accept-changes")

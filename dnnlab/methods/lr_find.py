@@ -41,6 +41,8 @@ from dnnlab.training.state import Tally
 
 STRETCH = 20
 """Updates between two looks at whether the loss has diverged."""
+VERIFYING_STRETCH = 100
+"""Updates at a time where nothing is looked at but whether numbers are finite."""
 FACTORS = (1 / 3, 1.0, 3.0)
 """Of the pick, in the trainings that verify it."""
 LAST_PART = 0.2
@@ -348,21 +350,30 @@ def _rise(
 
 
 def verify(start: Start, pick: float, updates: int) -> Verification:
-    """Trains shortly with a rate, and around it, in the order of the config's own seed."""
-    experiment = start.config.experiment
-    lr = tuple(pick * factor for factor in FACTORS)
-    ends = []
-    for rate in lr:
-        schedule = Level(share=rate / experiment.optimizer.lr)
-        session = start.training(seed=start.seed, schedule=schedule, updates=updates)
-        with memory_of(session.machine.device):
-            stretch = session.engine.advance(start.step + updates)
-        ends.append((math.nan, math.nan) if stretch.failure else _end_of(stretch.losses))
+    """Trains shortly with a rate, and around it."""
+    rates = tuple(pick * factor for factor in FACTORS)
+    ends = [train_at(start, rate, updates) for rate in rates]
     return Verification(
-        updates, lr, tuple(loss for loss, _ in ends), tuple(error for _, error in ends)
+        updates, rates, tuple(loss for loss, _ in ends), tuple(error for _, error in ends)
     )
 
 
-def _end_of(losses: list[float]) -> tuple[float, float]:
-    last = np.array(losses[-max(2, round(LAST_PART * len(losses))) :])
+def train_at(start: Start, rate: float, updates: int) -> tuple[float, float]:
+    """Trains with one rate throughout, in the order of the first seed.
+
+    Returns the mean loss of the last fifth of the updates and its standard error, nan if it
+    diverged.
+    """
+    schedule = Level(share=rate / start.config.experiment.optimizer.lr)
+    session = start.training(seed=start.seed, schedule=schedule, updates=updates)
+    losses: list[float] = []
+    while len(losses) < updates:
+        with memory_of(session.machine.device):
+            stretch = session.engine.advance(
+                start.step + min(updates, len(losses) + VERIFYING_STRETCH)
+            )
+        losses += stretch.losses
+        if stretch.failure is not None:
+            return math.nan, math.nan
+    last = np.array(losses[-max(2, round(LAST_PART * updates)) :])
     return float(last.mean()), float(last.std(ddof=1) / math.sqrt(len(last)))

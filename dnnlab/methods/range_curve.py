@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 HALF_WINDOW = 0.3
 """Decades of the rate to either side that a smoothed value looks at."""
-FEWEST = 6
+FEWEST = 3
 """Points to either side that it looks at, where the rate rises so fast that a window has fewer."""
 ROUGH = 9
 """Points of the median by which an explosion is told from a fall, before anything is smoothed."""
@@ -27,17 +27,17 @@ NEAR = 0.05
 """As long as it is within this share of the fall above the lowest it has not begun to."""
 BEGUN = 0.1
 """The share of the fall after which a loss is said to fall."""
-LEVEL = 3.0
+LEVEL = 4.0
 """Standard errors above the lowest that are still level with it, for it is the least of many."""
 CERTAIN = 5.0
 """Standard errors. A minimum is the least of some twenty independent means: without any fall it
 lies two to three below the first."""
-CLEAR = 10.0
+CLEAR = 7.0
 """Standard errors that a fall must have for its turning point to be found in it."""
 DIVERGED = 1.0
 """An order has diverged once its loss is this many falls above where it began,"""
 SPIKE = 10.0
-"""and this many standard deviations of its noise."""
+"""and this many standard deviations of its noise; half as many from its neighbours is a spike."""
 STABLE = 10**-0.5
 """Share of the turning point up to which a rate is usable: an update is unstable some half a decade
 before it shows, since the rate goes on rising while the loss has yet to grow."""
@@ -150,7 +150,7 @@ def analyze(lr: Floats, orders: list[Floats]) -> Found:
     decades = float(np.log10(lr[-1] / lr[0])) / (len(lr) - 1)
     count = max(map(len, orders))
     if min(map(len, orders)) < 2 * ROUGH:
-        return _nothing(_rises_at_once(lr))
+        return _nothing(lr, _rises_at_once(lr))
     losses = _mean_of(orders, count, decades)
     fitted = smooth(losses, decades)
     diverged = any(len(order) < len(lr) for order in orders)
@@ -272,8 +272,15 @@ def _mean_of(orders: list[Floats], count: int, decades: float) -> Floats:
     most = began + max(DIVERGED * (began - best), SPIKE * noise)
     rows = np.full((len(orders), count), most)
     for row, order in zip(rows, orders, strict=True):
-        row[: len(order)] = np.minimum(order, most)
+        row[: len(order)] = np.minimum(_without_spikes(order, began), most)
     return np.asarray(rows.mean(axis=0))
+
+
+def _without_spikes(losses: Floats, began: float) -> Floats:
+    """Returns losses of which none is far from the median of those around it."""
+    middle = np.pad(_medians(losses), ROUGH // 2, mode="edge")
+    far = SPIKE / 2 * _noise(losses, began)
+    return np.clip(losses, middle - far, middle + far)
 
 
 def _negligible(difference: Floats | float, level: float) -> NDArray[np.bool_]:
@@ -284,7 +291,7 @@ def _negligible(difference: Floats | float, level: float) -> NDArray[np.bool_]:
 # --- refusals ---------------------------------------------------------------------------------
 
 
-def _nothing(refusal: Refusal) -> Found:
+def _nothing(lr: Floats, refusal: Refusal) -> Found:
     none = np.empty(0)
     points = dict.fromkeys(POINTS)
     return Found(

@@ -83,7 +83,7 @@ def _picture(result: Range) -> Iterator[str]:
     values = found.smooth.values
     if len(values) < 2:
         return
-    x = np.log10(found.lr[: len(values)])
+    x = np.round(np.log10(found.lr[: len(values)]), 2)  # a column is a tenth of a decade
     points = list(zip(x.tolist(), values.tolist(), strict=True))
     series = {"smoothed loss": points}
     if found.low is not None and found.high is not None:
