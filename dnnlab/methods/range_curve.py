@@ -294,9 +294,7 @@ def _negligible(difference: Floats | float, level: float) -> NDArray[np.bool_]:
 def _nothing(lr: Floats, refusal: Refusal) -> Found:
     none = np.empty(0)
     points = dict.fromkeys(POINTS)
-    return Found(
-        none, none, Smooth(none, none, none), math.nan, math.nan, **points, refusal=refusal
-    )
+    return Found(lr, none, Smooth(none, none, none), math.nan, math.nan, **points, refusal=refusal)
 
 
 def _rises_at_once(lr: Floats) -> Refusal:

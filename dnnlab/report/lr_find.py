@@ -164,7 +164,8 @@ def picture(result: Range, title: str) -> bytes:
     axes.set_title(title)
     if found.refusal is not None:
         axes.set_title(f"{title}\nno suggestion: {found.refusal.reason.replace('_', ' ')}")
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", frameon=False, fontsize=9)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     buffer = io.BytesIO()
