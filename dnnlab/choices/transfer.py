@@ -54,7 +54,7 @@ class Stage(Spec):
     epochs: Epochs | None = None
     """How long: passes over the training split, or {updates: n}; null for what is left."""
     unfreeze: Annotated[Unfreeze, Shorthand("which")] = Unfreeze(which="none")
-    """none, all, {top: k}, {layers: [dense3]}, or {one_every: n}: one more from the top each time."""
+    """none, all, {top: k}, {layers: [dense3]}, or {one_every: n}, one more from the top each."""
     lr_factor: Positive = 1.0
     """What the learning rate is multiplied by in this stage."""
 
@@ -86,6 +86,9 @@ class Transfer(Spec):
     batch_norm: Literal["with_its_layer", "frozen"] = "with_its_layer"
     """frozen: batch normalization of reused layers keeps the averages it came with, and uses them,
     also where its layer learns."""
+    scaling: Literal["source", "own"] = "source"
+    """Inputs are scaled by the statistics of the data that the other net was trained on, where they
+    are known and fit, or by those of these data."""
     inputs: Literal["same", "resize", "adapt"] = "same"
     """Where the net was trained on images of another size or number of channels. same: that is an
     error; resize: the images are made like those; adapt: the first layer's weights are."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dnnlab.cli import finding, learning, looking, training, verifying
+from dnnlab.cli import finding, learning, looking, pretraining, training, transferring, verifying
 from dnnlab.report.screen import show_text
 
 # pydantic would otherwise search all installed packages for plugins at every start: 50 ms.
@@ -24,6 +24,8 @@ app = typer.Typer(
 COMMANDS = (
     ("train", training.train, "Train the net that a config describes."),
     ("resume", training.resume, "Go on with a run that was stopped."),
+    ("pretrain", pretraining.pretrain, "Train a net whose layers are to be reused."),
+    ("transfer", transferring.transfer, "Train a net that reuses another's layers."),
     ("verify-resume", verifying.verify_resume, "Prove that resuming is exact, for a config."),
     ("lr-find", finding.lr_find, "Find a learning rate: by a range test, without a trace."),
     ("evaluate", looking.evaluate, "Measure a run's net on a split."),

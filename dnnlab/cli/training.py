@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,6 +74,8 @@ def train(
     settings = read(config, with_shortcuts(options, seed, device))
     if not quiet:
         show_warnings(settings.warnings(), sys.stderr)
+        if settings.experiment.transfer is not None:
+            note(f"from scratch; dnnlab transfer --from SOURCE --to {config} reuses layers")
     if dry_run:
         from dnnlab.methods.summary import preview
         from dnnlab.report.training import show_preview
@@ -87,7 +90,8 @@ def train(
             show_json(cost.to_json())
         else:
             show_preview(cost, console())
-            say(f"nothing was written. next: dnnlab train {config}")
+            word = "train" if settings.experiment.pretraining is None else "pretrain"
+            say(f"nothing was written. next: dnnlab {word} {config}")
         return
     from dnnlab.methods.train import start
 
@@ -116,11 +120,14 @@ def resume(
     from dnnlab.errors import ConfigError
     from dnnlab.methods.resume import Terms
     from dnnlab.methods.resume import resume as reopen
-    from dnnlab.runs.names import find
+    from dnnlab.runs.names import RUN, STUDY, find
 
     if schedule not in (None, "rescale", "hold"):
         raise ConfigError("--schedule", message=f"--schedule {schedule}: not rescale or hold")
-    path = find(run, runs)
+    path = find(run, runs, (RUN, STUDY))
+    if (path / STUDY).exists():
+        _resume_study(path, options=options, device=device, json=json, quiet=quiet)
+        return
     with stoppable() as stop:
         terms = Terms(
             options=with_shortcuts(options, None, device),
@@ -133,6 +140,22 @@ def resume(
         if not quiet:
             say(f"{path}: going on at update {training.session.state.step:,}")
         carry_out(training, stop, json=json, quiet=quiet)
+
+
+def _resume_study(
+    path: Path, *, options: list[str], device: str | None, json: bool, quiet: bool
+) -> None:
+    from dnnlab.cli.transferring import carry_out_study
+    from dnnlab.errors import ConfigError
+    from dnnlab.methods.study import reopen
+
+    if options or device is not None:
+        message = f"{path} is a study: its trainings go on with the settings they have"
+        raise ConfigError("--set", message=message)
+    with stoppable() as stop:
+        study = reopen(path)
+        stop.watch()
+        carry_out_study(study, stop, json=json, quiet=quiet)
 
 
 def carry_out(training: Training, stop: Stop, *, json: bool, quiet: bool) -> None:
@@ -163,11 +186,14 @@ def carry_out(training: Training, stop: Stop, *, json: bool, quiet: bool) -> Non
     if json:
         show_json(result)
         return
-    names = training.session.data.class_names
+    lesson = training.session.experiment.pretraining
+    names = training.session.data.class_names if lesson is None else lesson.class_names
     show_result(result, training.folder.rows(), console(), names)
     show_text("", f"run: {path}")
     if not quiet:
-        say(f"next: dnnlab evaluate {short_name(path)}")
+        run = short_name(path)
+        onward = f"evaluate {run}" if lesson is None else f"transfer --from {run} --to CONFIG"
+        say(f"next: dnnlab {onward}")
 
 
 def _way_on(training: Training) -> str:

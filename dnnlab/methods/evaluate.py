@@ -35,7 +35,7 @@ def evaluate_split(trained: Trained, split: str) -> dict[str, Any]:
 
 def prepare_as_trained(trained: Trained) -> Data:
     """Reads the run's data again. Raises DataError if they are not those it was trained on."""
-    data = prepare_for(trained.experiment)
+    data = prepare_for(trained.experiment, scaling=trained.scaling)
     if data.fingerprint != trained.fingerprint:
         raise DataError(
             f"the data are not those the run was trained on: fingerprint "

@@ -14,11 +14,15 @@ from dnnlab.config.write import settings, to_yaml
 from dnnlab.errors import ConfigError, DataError, Problem, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.changes import Change, as_begun, changes, recorded
+from dnnlab.methods.examined import examine_once
+from dnnlab.methods.saved_data import read_data
 from dnnlab.methods.session import Session, assemble
 from dnnlab.methods.train import Seconds, Training, room_for
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import RunFolder, check_run, check_runs_folder
+from dnnlab.runs.heritage import inherited
 from dnnlab.runs.records import read_json, read_rows, scan_rows
+from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.machine import Machine
 
 MOST_POINTS = 1000
@@ -64,7 +68,7 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
     config = read(path / "config.yaml", [*terms.options, *_length(before, terms)])
     found = changes(before, config.experiment)
     refuse_changes(found, config, terms)
-    session = assemble(config, begin=False)
+    session = assemble(config, _data_of_an_heir(path, config), begin=False, given=inherited(path))
     _same_data(path, session)
     notes, state = _restore(folder, session, seconds), session.state
     if _within(found, "regularization.early_stopping"):
@@ -92,6 +96,16 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
     if found:
         folder.change_config(to_yaml(session.experiment), settings(session.experiment))
     return Training(session, folder, seconds, notes)
+
+
+def _data_of_an_heir(path: Path, config: Config) -> Data | None:
+    """Reads the data of a run that began with another net's weights: they are scaled as they were,
+    maybe by that net's data. None for other runs.
+    """
+    if config.experiment.transfer is None:
+        return None
+    saved = read_data(path / "data.json", config.experiment)
+    return prepare_for(config.experiment, examine_once, saved.scaling)
 
 
 def _restore(folder: RunFolder, session: Session, seconds: Seconds) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from dnnlab.config.read import Config
@@ -17,7 +18,7 @@ from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.eager import EagerEngine
 from dnnlab.training.engine import Engine
 from dnnlab.training.machine import Machine, memory_of, pick_device, pick_threads, settle
-from dnnlab.training.phases import Phases, of_pretraining, of_transfer
+from dnnlab.training.phases import Phases, frozen_so_far, of_pretraining, of_transfer
 from dnnlab.training.precision import weights_dtype
 from dnnlab.training.reuse import NoSuchLayer
 from dnnlab.training.state import State
@@ -34,6 +35,19 @@ class Session:
     data: Data
     state: State
     engine: Engine
+    phases: Phases = ()
+    """Which layers learn when, where not all do from beginning to end."""
+
+    def check_frozen(self) -> None:
+        """Sees that what has not learned yet is, to the bit, what it was given. Our bug if not."""
+        state = self.state
+        names = frozen_so_far(self.phases, state.step)
+        if not names or not state.given:
+            return
+        tensors = state.network_tensors()
+        for layer in state.network.layers():
+            for name in layer.tensors if layer.name in names else ():
+                assert torch.equal(tensors[name], state.given[name]), f"{name} is frozen, and moved"
 
 
 def assemble(
@@ -82,7 +96,7 @@ def assemble(
             lesson = experiment.pretraining.lesson(train.inputs, train.targets)
             data = data.as_exams(experiment.pretraining)
         engine = EagerEngine(experiment, plan, state, train, augment, phases, lesson)
-    return Session(experiment, plan, machine, data, state, engine)
+    return Session(experiment, plan, machine, data, state, engine, phases)
 
 
 def _phases(config: Config, plan: Plan, network: Network, given: Mapping[str, Tensor]) -> Phases:

@@ -16,7 +16,9 @@ from dnnlab.experiment import Experiment
 from dnnlab.methods.session import Session, assemble
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import Origin, RunFolder, check_runs_folder
+from dnnlab.runs.heritage import Heritage
 from dnnlab.runs.names import check_name
+from dnnlab.training.data import Data
 from dnnlab.training.engine import Failure
 from dnnlab.training.evaluation import evaluate
 from dnnlab.training.loop import NonFinite, Progress, fit
@@ -81,6 +83,8 @@ class Training:
             for progress in self._timed_steps():
                 if failure := progress.skipped:
                     self.folder.event("skipped", step=failure.update, **_evidence(failure))
+                if progress.records:
+                    session.check_frozen()
                 for record in progress.records:
                     self.folder.record(record, self.seconds.total)
                 if session.plan.saves_at(state.step) or state.ended:
@@ -272,16 +276,20 @@ def start(
     name: str | None,
     command: list[str],
     at_folder: Callable[[], None] = lambda: None,
+    data: Data | None = None,
+    heritage: Heritage | None = None,
 ) -> Training:
     """Makes a run of a config. What can be refused is refused before the folder is made.
 
     `at_folder` is called just before that: so far one may stop at any moment, and nothing is left.
+    `data` are those of the config, if they have been read; `heritage` is what some layers begin
+    with, without which it is a training from scratch.
     """
     if name is not None:
         check_name(name)
     seconds = Seconds()
     check_runs_folder(runs, 0)
-    session = assemble(config)
+    session = assemble(config, data, given=heritage.tensors if heritage else None)
     low = check_runs_folder(runs, room_for(session))
     origin = Origin(
         config=to_yaml(session.experiment),
@@ -292,6 +300,7 @@ def start(
         command=command,
         environment=session.machine.describe(),
         data=session.data.to_json(),
+        heritage=heritage,
     )
     stem = f"{config.name}-{session.experiment.data.name}"
     at_folder()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from dnnlab.choices.datasets import Signature
@@ -18,18 +15,16 @@ from dnnlab.errors import ConfigError, MachineError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.changes import as_begun, changes, recorded
 from dnnlab.methods.resume import Terms, damage, refuse_changes
+from dnnlab.methods.saved_data import read_data
 from dnnlab.methods.train import kept_network
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import check_run
-from dnnlab.runs.records import read_json
 from dnnlab.training.data import Scaling
 from dnnlab.training.machine import memory_of, pick_device, pick_threads, settle
 from dnnlab.training.precision import weights_dtype
 from dnnlab.training.state import State
 
 STEP = re.compile(r"[0-9]{1,18}")
-MOST_FEATURES = 2**31
-"""Numbers of one input."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class Trained:
     signature: Signature
     scaling: Scaling
     class_names: tuple[str, ...]
+    """Of the data, or of the lesson where it was pretrained."""
     columns: tuple[dict[str, object], ...]
     fingerprint: str
     notes: tuple[str, ...]
@@ -74,7 +70,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     check_run(path)
     config = read(path / "config.yaml")
     experiment, notes = config.experiment, _unlike(path, config)
-    found = _read_data(path / "data.json", experiment)
+    found = read_data(path / "data.json", experiment)
     if conflicts := conflicts_with_shape(experiment, found.signature):
         raise config.refusal(conflicts)
     network = config.network(found.signature)
@@ -87,6 +83,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
     checkpoint, damaged = _checkpoint(path, which, checkpoints.largest_file(state))
     checkpoint.fill(state)
     step = _choose(state, experiment, which)
+    lesson = experiment.pretraining
     return Trained(
         path=path,
         experiment=experiment,
@@ -94,7 +91,7 @@ def load_trained(path: Path, *, which: str = "kept", device: str | None = None) 
         step=step,
         signature=found.signature,
         scaling=found.scaling,
-        class_names=found.class_names,
+        class_names=found.class_names if lesson is None else lesson.class_names,
         columns=found.columns,
         fingerprint=found.fingerprint,
         notes=(*notes, *damaged),
@@ -112,83 +109,6 @@ def _unlike(path: Path, config: Config) -> list[str]:
     found = changes(before, config.experiment)
     refuse_changes(found, config, Terms(accept_changes=True))
     return [f"not as trained: {change}" for change in found if change.kind == "accept"]
-
-
-@dataclass(frozen=True)
-class _SavedData:
-    """What data.json tells."""
-
-    signature: Signature
-    scaling: Scaling
-    class_names: tuple[str, ...]
-    columns: tuple[dict[str, object], ...]
-    fingerprint: str
-
-
-def _read_data(path: Path, experiment: Experiment) -> _SavedData:
-    """Reads what new inputs need to be prepared like those trained on. Raises RunError."""
-    saved = read_json(path)
-    try:
-        shape, task = tuple(saved["input_shape"]), experiment.data.task_of_data
-        if task != saved["task"]:
-            raise ValueError(f"task {saved['task']!r}")
-        if not all(type(size) is int and size > 0 for size in shape):
-            raise ValueError(f"input_shape {shape}")
-        if math.prod(shape) > MOST_FEATURES:
-            raise ValueError(f"input_shape {shape} is too large")
-        names, columns = _texts(saved["class_names"]), saved["columns"]
-        if (len(names) < 2) is (task == "classification"):
-            raise ValueError(f"{len(names)} class_names")
-        if columns and sum(map(_width, columns)) != shape[0]:
-            raise ValueError("columns of another number of inputs")
-        for key in ("shift", "scale", "fill"):
-            _check_statistic(saved["scaling"], key, shape)
-        for key in ("target_shift", "target_scale"):
-            _check_statistic(saved["scaling"], key, ())
-        fingerprint = saved["fingerprint"]
-        if not isinstance(fingerprint, str):
-            raise ValueError("fingerprint")
-        return _SavedData(
-            signature=Signature(shape, len(names) or 1, task),
-            scaling=Scaling.from_json(saved["scaling"]),
-            class_names=names,
-            columns=tuple(columns),
-            fingerprint=fingerprint,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} is not as dnnlab wrote it: {error!r}") from error
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    """Returns a list of texts. Raises ValueError if it is none, or they cannot be written."""
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError("no list of texts")
-    for value in values:
-        value.encode("utf-8", "surrogateescape")  # as names of files may be
-    return tuple(values)
-
-
-def _width(column: Any) -> int:
-    """Returns how many inputs a column of a table becomes. Raises ValueError if it is none."""
-    match column:
-        case {"name": str(), "kind": "numeric"}:
-            return 1
-        case {"name": str(), "kind": "categorical", "categories": categories}:
-            return len(_texts(categories))
-    raise ValueError(f"column {column!r}")
-
-
-def _check_statistic(scaling: dict[str, Any], key: str, shape: tuple[int, ...]) -> None:
-    """Raises ValueError if a statistic is not one of inputs of this shape."""
-    if key == "fill" and scaling[key] is None:
-        return
-    value = np.asarray(scaling[key])
-    if value.dtype.kind not in "if" or not np.isfinite(value).all():
-        raise ValueError(f"scaling.{key} is no number")
-    if "scale" in key and not value.all():
-        raise ValueError(f"scaling.{key} is 0")
-    if np.broadcast_shapes(value.shape, shape) != shape:
-        raise ValueError(f"scaling.{key} is of another shape")
 
 
 def _place(wanted: str | None, trained_on: str) -> torch.device:

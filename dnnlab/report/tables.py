@@ -54,7 +54,11 @@ def show_runs(runs: list[dict[str, Any]], out: Console) -> None:
         best_shown = f"{cell(best.get('metric'))} {_number(best.get('value'))}" if best else "-"
         spent = duration(seconds) if _is_number(seconds) else "-"
         name, state = cell(run["run"]), cell(run["state"])
-        rows.add_row(name, state, f"{run['step']:,}", test, best_shown, spent)
+        trainings = run["trainings"]
+        reached = f"{run['step']:,}"
+        if trainings is not None:
+            reached = f"{trainings['done']} of {trainings['of']} trainings"
+        rows.add_row(name, state, reached, test, best_shown, spent)
     out.print(rows)
 
 

@@ -197,12 +197,12 @@ def load(checkpoints: Path, step: int, most: int | None = None) -> Checkpoint:
         raise RunError(f"{folder / 'manifest.json'} lists no checkpoint")
     if strangers := set(files) - allowed:
         raise RunError(f"{folder / 'manifest.json'} names {sorted(strangers)[0][:100]!r}")
-    contents = {name: _verified(folder / name, entry, most) for name, entry in files.items()}
+    contents = {name: verified(folder / name, entry, most) for name, entry in files.items()}
     tensors = {}
     for group in TENSOR_FILES:
         name = f"{group}.safetensors"
         if name in contents:
-            tensors[group] = _tensors(contents[name], folder / name)
+            tensors[group] = tensors_in(contents[name], folder / name)
     return Checkpoint(
         folder, step, tensors, parse_json(contents["state.json"], folder / "state.json")
     )
@@ -238,7 +238,7 @@ def load_newest(
     return None, damaged
 
 
-def _verified(path: Path, entry: Any, most: int | None) -> bytes:
+def verified(path: Path, entry: Any, most: int | None) -> bytes:
     """Returns the content of a file that is as its manifest says. Raises RunError."""
     size = entry.get("size") if isinstance(entry, dict) else None
     if path.suffix == ".json":
@@ -266,7 +266,7 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
+def tensors_in(content: bytes, path: Path) -> dict[str, Tensor]:
     """Returns the tensors of a file. Raises RunError if it holds none that torch knows."""
     try:
         return safetensors.torch.load(content)

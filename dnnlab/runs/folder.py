@@ -8,6 +8,8 @@ data.json           fingerprint, sizes, class names, scaling
 metrics.jsonl       one row a record; events.jsonl: one row an event
 status.json         running | finished | interrupted | failed | diverged, and the step
 result.json         at the end
+reused.safetensors  where some layers began with another net's weights: those weights; run.json
+                    says whose they were, transfer.json what became of each layer
 lock                held by whoever writes the run; in it pid, host and time
 checkpoints/        see checkpoints.py
 """
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dnnlab import disk
 from dnnlab.errors import DnnlabError, MachineError, RunError
 from dnnlab.runs import checkpoints, lock
+from dnnlab.runs.heritage import REUSED, Heritage
 from dnnlab.runs.names import as_name, taken
 from dnnlab.runs.records import (
     MOST_LOG,
@@ -70,6 +73,7 @@ class Origin:
     command: list[str]
     environment: dict[str, Any]
     data: dict[str, Any]
+    heritage: Heritage | None = None
 
 
 class RunFolder:
@@ -98,7 +102,7 @@ class RunFolder:
         """
         with disk.explained(runs, remedy=OTHER_FOLDER):
             disk.make_folders(runs)
-            path = _claim(runs, name, as_name(stem))
+            path = claim(runs, name, as_name(stem))
             try:
                 return cls._filled(path, origin)
             except BaseException:
@@ -115,6 +119,9 @@ class RunFolder:
             disk.write_new(path / "config.yaml", origin.config.encode("utf-8", "backslashreplace"))
             disk.write_new(path / "config.source.yaml", origin.source)
             disk.write_new(path / "settings.json", _settings(origin.settings))
+            if origin.heritage is not None:
+                disk.write_new(path / REUSED, origin.heritage.content)
+                disk.write_new(path / "transfer.json", json_bytes(origin.heritage.table))
             disk.write_new(path / "status.json", json_bytes(_standing("running", 0)))
             run.event("started", step=0)
             # Everything else first: a folder without run.json is no run, whatever killed us before.
@@ -188,7 +195,7 @@ class RunFolder:
 
     def event(self, event: str, *, step: int, **details: Any) -> None:
         """Writes that something happened at a step; durable at once."""
-        row = {"v": 1, "time": _now(), "segment": self.segment, "event": event, "step": step}
+        row = {"v": 1, "time": now(), "segment": self.segment, "event": event, "step": step}
         with disk.explained(self.path):
             self._events.append(to_json({**row, **details}))
             self._events.sync()
@@ -302,23 +309,24 @@ def _settings(settings: dict[str, Any]) -> bytes:
 
 def _standing(status: Status, step: int) -> dict[str, Any]:
     who = {"pid": os.getpid(), "host": platform.node()}
-    return {"state": status, "step": step, **who, "updated": _now()}
+    return {"state": status, "step": step, **who, "updated": now()}
 
 
 def _about(origin: Origin) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "id": uuid.uuid4().hex,
-        "created": _now(),
+        "created": now(),
         "command": origin.command,
         "config_hash": origin.config_hash,
         "git": _git(),
         "seed": origin.seed,
-        "parent": None,
+        "parent": origin.heritage.of_whom() if origin.heritage else None,
     }
 
 
-def _claim(runs: Path, name: str | None, stem: str) -> Path:
+def claim(runs: Path, name: str | None, stem: str) -> Path:
+    """Makes a folder of that name, or of the next number after `stem`. Raises RunError."""
     if name is not None:
         try:
             disk.make_folder(runs / name)
@@ -336,7 +344,8 @@ def _claim(runs: Path, name: str | None, stem: str) -> Path:
         return runs / f"{stem}-{number:04d}"
 
 
-def _now() -> str:
+def now() -> str:
+    """Returns the time as files of runs have it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 

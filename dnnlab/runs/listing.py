@@ -8,19 +8,24 @@ from typing import Any
 
 from dnnlab.errors import RunError
 from dnnlab.runs.lock import is_taken
-from dnnlab.runs.names import run_folders
+from dnnlab.runs.names import RUN, STUDY, run_folders
 from dnnlab.runs.records import measurements, read_json
+from dnnlab.runs.study import read_about
 
 
 def list_runs(runs: Path) -> list[dict[str, Any]]:
-    """Returns one entry per run, the oldest first; what cannot be read is said in its state."""
-    return [_entry(path) for path in run_folders(runs)]
+    """Returns one entry per run or study, the oldest first; what cannot be read is said in its
+    state.
+    """
+    return [_entry(path) for path in run_folders(runs, (RUN, STUDY))]
 
 
 def _entry(path: Path) -> dict[str, Any]:
     entry: dict[str, Any] = {"run": path.name, "path": str(path), "created": None, "step": 0}
-    entry |= {"state": "unknown", "test": None, "best": None, "seconds": None}
+    entry |= {"state": "unknown", "test": None, "best": None, "seconds": None, "trainings": None}
     try:
+        if (path / STUDY).exists():
+            return entry | _of_study(path)
         entry["created"] = read_json(path / "run.json").get("created")
         status = read_json(path / "status.json")
         entry["state"], entry["step"] = _state(path, status), int(status["step"])
@@ -36,6 +41,20 @@ def _entry(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         entry["state"] = f"unreadable: {error!r}"
     return entry
+
+
+def _of_study(path: Path) -> dict[str, Any]:
+    """Returns how a study stands: how many of its trainings are finished."""
+    about = read_about(path)
+    total = len(about["arms"]) * len(about["seeds"])
+    done = sum((run / "result.json").exists() for run in run_folders(path / "runs"))
+    state = "interrupted"
+    if (path / "result.json").exists():
+        state = "finished"
+    elif is_taken(path):
+        state = "running"
+    trainings = {"done": done, "of": total}
+    return {"created": about.get("created"), "state": state, "trainings": trainings}
 
 
 def _state(path: Path, status: dict[str, Any]) -> str:

@@ -14,8 +14,10 @@ from dnnlab.errors import ConfigError, RunError
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 LAST = "@last"
+RUN, STUDY = "run.json", "study.json"
+"""The file that makes a folder a run, or a study of several runs."""
 MOST_BYTES = 100_000
-"""Of run.json that are read to learn when a run was created."""
+"""Of run.json or study.json that are read to learn when a run was created."""
 
 
 def check_name(name: str, runs: Path | None = None) -> str:
@@ -54,8 +56,9 @@ def as_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:60] or "run"
 
 
-def run_folders(runs: Path) -> list[Path]:
-    """Returns the runs in a folder, the oldest first; a link to one elsewhere is none of them.
+def run_folders(runs: Path, marks: tuple[str, ...] = (RUN,)) -> list[Path]:
+    """Returns the runs, or studies, in a folder, the oldest first; a link to one elsewhere is none
+    of them.
 
     Whatever cannot be looked into, or goes away meanwhile, is passed over. Raises RunError if the
     folder itself cannot be read.
@@ -66,17 +69,21 @@ def run_folders(runs: Path) -> list[Path]:
         return []
     except OSError as error:
         raise RunError(f"{runs} cannot be read: {error.strerror}") from error
-    dated = [(created, path) for path in paths if (created := _created(path)) is not None]
+    dated = [(created, path) for path in paths if (created := _created(path, marks)) is not None]
     return [path for _, path in sorted(dated) if _leads_to(path, runs) is None]
 
 
-def _created(path: Path) -> tuple[float, int, str] | None:
+def _created(path: Path, marks: tuple[str, ...] = (RUN,)) -> tuple[float, int, str] | None:
     """Returns by what a run is ordered: when it was made as it says itself, else by its file.
 
-    None if this is no run.
+    None if this has none of the files that mark a run.
     """
+    return next((found for mark in marks if (found := _dated(path, mark)) is not None), None)
+
+
+def _dated(path: Path, mark: str) -> tuple[float, int, str] | None:
     try:
-        with open(path / "run.json", "rb", opener=_without_waiting) as file:
+        with open(path / mark, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return None
@@ -101,23 +108,29 @@ def _leads_to(path: Path, runs: Path) -> Path | None:
     return None if real.is_relative_to(os.path.realpath(runs)) else real
 
 
-def find(word: str, runs: Path) -> Path:
+def find(word: str, runs: Path, marks: tuple[str, ...] = (RUN,)) -> Path:
     """Returns the run that a folder, a name, a unique prefix or @last means. Raises RunError.
 
-    A folder may lie anywhere. A name, or an entry of `runs`, never leads out of it.
+    A study is meant only where `marks` has its file too. A folder may lie anywhere. A name, or an
+    entry of `runs`, never leads out of it.
     """
     if word == LAST:
-        if known := run_folders(runs):
+        if known := run_folders(runs, marks):
             return known[-1]
         raise RunError(f"there is no run in {runs}", remedy="dnnlab train configs/digits.yaml")
     folders = [Path(word)] if word else []
     if _is_name(word):
         folders.append(runs / word)
     for folder in folders:
-        if _created(folder) is not None:
+        if _created(folder, marks) is not None:
             _refuse_leading_out(folder, runs)
             return folder
-    known = run_folders(runs)
+        if _created(folder, (STUDY,)) is not None:
+            raise RunError(
+                f"{folder} is a study of several runs",
+                remedy=f"name one of them: dnnlab runs --runs {folder / 'runs'}",
+            )
+    known = run_folders(runs, marks)
     matching = [path for path in known if word == path.name]
     matching = matching or [path for path in known if word and path.name.startswith(word)]
     if len(matching) == 1:

@@ -62,6 +62,18 @@ class Scaling:
             return targets
         return ((targets - self.target_shift) / self.target_scale).float()[:, None]
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether inputs of this shape can be scaled by it."""
+        try:
+            return np.broadcast_shapes(np.shape(self.shift), shape) == shape
+        except ValueError:
+            return False
+
+    def with_inputs_of(self, other: Scaling) -> Scaling:
+        """Returns this for the targets, and the other's for the inputs."""
+        fill = self.fill if other.fill is None else other.fill
+        return replace(self, shift=other.shift, scale=other.scale, fill=fill)
+
     def to_json(self) -> dict[str, Any]:
         """Returns the statistics, as data.json keeps them."""
         return {
@@ -194,14 +206,20 @@ class Data:
         }
 
 
-def prepare_for(experiment: Experiment, examine: Examiner | None = None) -> Data:
+def prepare_for(
+    experiment: Experiment, examine: Examiner | None = None, scaling: Scaling | None = None
+) -> Data:
     """Prepares the data of an experiment. Raises DataError."""
     learns_targets = experiment.learns_targets
-    return prepare(experiment.data, learns_targets=learns_targets, examine=examine)
+    return prepare(experiment.data, learns_targets=learns_targets, examine=examine, scaling=scaling)
 
 
 def prepare(
-    dataset: Dataset, *, learns_targets: bool = True, examine: Examiner | None = None
+    dataset: Dataset,
+    *,
+    learns_targets: bool = True,
+    examine: Examiner | None = None,
+    scaling: Scaling | None = None,
 ) -> Data:
     """Reads a dataset, holds out its validation split, chooses classes, scales. Raises DataError.
 
@@ -209,6 +227,7 @@ def prepare(
 
     The order is: validation, classes, train_size, statistics. So the first 5,000 examples are the
     first of the file, whatever classes are learned, and only what is trained on is counted in.
+    With a `scaling` that fits them, inputs are scaled by it and not by statistics of their own.
     """
     source = dataset.read()
     task, names = dataset.task_of_data, source.class_names
@@ -232,7 +251,9 @@ def prepare(
             _refuse_what_is_no_number(name, part, source)
             if learns_targets and task == "classification":
                 _refuse_what_says_nothing(name, part, names)
-    scaling = _statistics(train, dataset, source, learns_targets=learns_targets)
+    own = _statistics(train, dataset, source, learns_targets=learns_targets)
+    fits = scaling is not None and scaling.fits(train.inputs.shape[1:])
+    scaling = own.with_inputs_of(scaling) if scaling is not None and fits else own
     fingerprint = _fingerprint(train, validation, test)
     subject = Subject(train, validation, test, names, source.columns, learns_targets, fingerprint)
     return Data(

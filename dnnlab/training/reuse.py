@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from dnnlab.choices.transfer import Transfer
 from dnnlab.config.wording import nearest
 from dnnlab.kernels.network import NamedLayer, Network
+from dnnlab.training.data import Scaling
 
 Fate = Literal["reused", "adapted", "new", "skipped"]
 """reused: bit by bit; adapted: its first weights were made to fit other inputs; new: it was not
@@ -38,6 +39,8 @@ class Offer:
     """The layers that are worth reusing; None where any may be. A decoder's are not."""
     input_shape: tuple[int, ...] | None = None
     """Of the examples that it was trained on, where that is known."""
+    scaling: Scaling | None = None
+    """Of their inputs, where that is known."""
 
 
 @dataclass(frozen=True)
