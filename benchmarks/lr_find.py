@@ -1,6 +1,6 @@
 """dnnlab's range test and the published rules on the same curves, whose usable rates are known.
 
-    python benchmarks/lr_find.py [--seeds 20] [--json]
+    python benchmarks/lr_find.py [--seeds 20] [--points 500] [--json]
     python benchmarks/lr_find.py configs/fashion_mlp.yaml configs/cnn.yaml [--updates 1000]
 
 Where a loss turns up depends on the net, and for real nets nobody knows the answer. Here one does.
@@ -35,9 +35,12 @@ from dnnlab.methods.range_curve import analyze, has_diverged, rates_between
 
 Floats = NDArray[np.float64]
 
-START, END, UPDATES, ORDERS = 1e-5, 10.0, 500, 3
+START, END, ORDERS = 1e-5, 10.0, 3
+UPDATES = 500
 RATES = rates_between(START, END, UPDATES)
 DECADES = math.log10(END / START) / (UPDATES - 1)
+STRETCH = 20
+"""Updates between two looks of dnnlab's at whether a test has diverged."""
 TRAINED = 2_000
 """Updates after which a rate is judged on a quadratic."""
 
@@ -51,6 +54,13 @@ class Case:
     usable: tuple[float, float] | None
     best: float | None
     """What an error is measured from: only where it follows from no rule of thumb."""
+
+
+def use(points: int) -> None:
+    """Makes all tests of this process have so many updates."""
+    global UPDATES, RATES, DECADES
+    UPDATES, RATES = points, rates_between(START, END, points)
+    DECADES = math.log10(END / START) / (points - 1)
 
 
 # --- curves ----------------------------------------------------------------------------------
@@ -135,7 +145,7 @@ def usable_of_quadratic(curvatures: Floats, noise: float) -> tuple[float, float,
 def cut(losses: Floats) -> Floats:
     """Returns what dnnlab measures of a curve: it stops once the loss has diverged."""
     finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
-    for end in range(20, finite + 20, 20):
+    for end in range(STRETCH, finite + STRETCH, STRETCH):
         if has_diverged(losses[: min(end, finite)], DECADES):
             return losses[: min(end, finite)]
     return losses[:finite]
@@ -383,6 +393,7 @@ def main() -> None:
     options.add_argument("--updates", type=int, default=1000)
     options.add_argument("--orders", type=int, default=ORDERS)
     options.add_argument("--seeds", type=int, default=20)
+    options.add_argument("--points", type=int, default=UPDATES)
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     if chosen.configs:
@@ -391,21 +402,21 @@ def main() -> None:
         for config in chosen.configs:
             print(real(config, chosen.updates, chosen.orders), flush=True)
         return
+    use(chosen.points)
     scores, shares = compare(chosen.seeds)
     if chosen.json:
         print(json.dumps({"rules": {k: s.row() for k, s in scores.items()}, "curves": shares}))
         return
     print(
-        "| rule | pick is usable | median error | spread over seeds | refused rightly "
-        "| refused wrongly |"
+        "| rule | usable picks | wrong picks | refused wrongly | median error "
+        "| spread over seeds | refused rightly |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for name, score in scores.items():
-        row, of = score.row(), len(score.usable)
+        row, refused = score.row(), score.refused_wrongly / len(score.usable)
         print(
-            f"| {name} | {row['usable']:.0%} | {row['error']:.2f} | {row['spread']:.2f} "
-            f"| {row['refused']:.0%} "
-            f"| {score.refused_wrongly} of {of} |"
+            f"| {name} | {row['usable']:.0%} | {1 - row['usable'] - refused:.0%} | {refused:.0%} "
+            f"| {row['error']:.2f} | {row['spread']:.2f} | {row['refused']:.0%} |"
         )
     print()
     print("| curve | " + " | ".join(scores) + " |")

@@ -70,7 +70,7 @@ def _rows(result: Range) -> Iterator[tuple[str, str, str]]:
 def _between(ends: tuple[float, float] | None, result: Range) -> str:
     if len(result.orders) == 1:
         return ""
-    return "not in every order" if ends is None else f"{ends[0]:.2g} to {ends[1]:.2g} by order"
+    return "not in every order" if ends is None else f"single orders: {ends[0]:.2g} to {ends[1]:.2g}"
 
 
 def _each(ends: tuple[float, float] | None, result: Range) -> str:

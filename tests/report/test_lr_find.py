@@ -52,8 +52,8 @@ def test_lines_have_every_point() -> None:
 
 
 def test_one_order_has_no_spread_and_two_have() -> None:
-    assert "by order" not in "\n".join(lines(result_of(VALLEY)))
-    assert "by order" in row_of(list(lines(result_of(VALLEY, VALLEY))), "turns up at")
+    assert "single orders" not in "\n".join(lines(result_of(VALLEY)))
+    assert "single orders" in row_of(list(lines(result_of(VALLEY, VALLEY))), "turns up at")
 
 
 def test_an_order_without_a_point_is_told() -> None:
