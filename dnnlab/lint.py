@@ -343,6 +343,37 @@ def bias_before_batch_norm(experiment: Experiment) -> Iterator[Finding]:
         )
 
 
+def machines_need_sigmoids(experiment: Experiment) -> Iterator[Finding]:
+    """What a Boltzmann machine's unit says is a probability."""
+    pretraining = experiment.pretraining
+    if pretraining is None or pretraining.name != "rbm":
+        return
+    for layer in _first(experiment.layers(), lambda each: each.activation.name != "sigmoid"):
+        yield Finding(
+            layer.place("activation"),
+            "a Boltzmann machine learns weights for sigmoid units; what reuses them has to have "
+            f"these, and not {layer.activation.name} (Hinton, Osindero and Teh, 2006)",
+        )
+
+
+def adversaries_do_not_converge(experiment: Experiment) -> Iterator[Finding]:
+    """Each net's loss falls where the other's rises: neither says what the layers are worth."""
+    pretraining = experiment.pretraining
+    if pretraining is None or pretraining.name != "gan":
+        return
+    places: list[Path] = []
+    if experiment.regularization.early_stopping is not None:
+        places.append(("regularization", "early_stopping"))
+    if experiment.schedule.looks_back:
+        places.append(("schedule",))
+    for place in places:
+        yield Finding(
+            place,
+            "of two adversaries one's loss rises where the other's falls: neither says when it is "
+            "enough (Goodfellow et al., 2014, section 4)",
+        )
+
+
 RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     selu_needs_lecun,
     selu_needs_standardized_inputs,
@@ -366,4 +397,6 @@ RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     clipping_by_value_turns,
     moved_pixels_out_of_range,
     bias_before_batch_norm,
+    machines_need_sigmoids,
+    adversaries_do_not_converge,
 )

@@ -207,6 +207,25 @@ CASES = {
         START + "normalization: {name: batch, place: before_activation}",
         START.replace("]}", "], use_bias: true}") + "normalization: batch",
     ),
+    "machines_need_sigmoids": (
+        (START + "pretraining: rbm", "activation"),
+        (
+            START.replace("10]", "{units: 10, activation: tanh}]")
+            + "activation: sigmoid\npretraining: rbm",
+            "architecture.hidden.1.activation",
+        ),
+        START + "activation: sigmoid\npretraining: rbm",
+        START + "pretraining: autoencoder",
+    ),
+    "adversaries_do_not_converge": (
+        (
+            START + "pretraining: gan\nregularization: {early_stopping: {patience: 5}}",
+            "regularization.early_stopping",
+        ),
+        (START + "pretraining: gan\nschedule: performance", "schedule"),
+        START + "pretraining: gan\nschedule: one_cycle\noptimizer: {momentum: 0.9}",
+        START + "pretraining: masked\nregularization: {early_stopping: {patience: 5}}",
+    ),
 }  # fmt: skip
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 

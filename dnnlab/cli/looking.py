@@ -59,6 +59,9 @@ def evaluate(
         return
     show_metrics(result, console(), trained.class_names)
     say(f"{path}, weights of update {result['step']:,}")
+    if trained.experiment.pretraining is not None:
+        say(f"next: dnnlab transfer --from {short_name(path)} --to CONFIG")
+        return
     say(f"next: dnnlab predict {short_name(path)} --split {split} --out predictions.csv")
 
 

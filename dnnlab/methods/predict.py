@@ -16,7 +16,7 @@ from dnnlab.choices.datasets.arrays import Npz
 from dnnlab.choices.datasets.cells import encode, refuse_missing
 from dnnlab.choices.datasets.image_folder import ImageFolder, images_at
 from dnnlab.choices.datasets.table import TableData
-from dnnlab.errors import DataError
+from dnnlab.errors import ConfigError, DataError
 from dnnlab.kernels.metrics import probabilities
 from dnnlab.methods.evaluate import prepare_as_trained
 from dnnlab.methods.trained import Trained
@@ -83,10 +83,15 @@ class Predictions:
 
 
 def predict_split(trained: Trained, split: str) -> Predictions:
-    """Answers for every example of a split of the run's own data."""
+    """Answers for every example of a split of the run's own data. Raises ConfigError for a net that
+    has no answers.
+    """
+    _check_answers(trained)
     examples = prepare_as_trained(trained).splits().get(split)
     if examples is None:
         raise DataError(f"there is no {split} split: data.validation is null")
+    if trained.experiment.pretraining is not None:  # what it learned is not what they are
+        return _answer(trained, examples.inputs, None)
     targets = examples.targets
     if targets.is_floating_point():
         targets = in_units_of_the_data(targets, trained.scaling)[:, 0]
@@ -97,8 +102,10 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
     """Answers for the examples of a file: a table with the run's columns, or NPZ with `inputs`.
 
     A run trained on a folder of images takes an image, or images lying in a folder. Inputs are raw,
-    as the training data were. Raises DataError if they do not fit the run.
+    as the training data were. Raises DataError if they do not fit the run, ConfigError for a net
+    that has no answers.
     """
+    _check_answers(trained)
     notes: tuple[str, ...] = ()
     data = trained.experiment.data
     images: tuple[Path, ...] = ()
@@ -135,6 +142,16 @@ def predict_file(trained: Trained, path: Path) -> Predictions:
         raise DataError(f"{path}: example {row} has an input that is missing or not finite")
     found = _answer(trained, inputs, None, notes)
     return replace(found, files=tuple(image.name for image in images))
+
+
+def _check_answers(trained: Trained) -> None:
+    pretraining = trained.experiment.pretraining
+    if pretraining is not None and pretraining.answers_nothing:
+        raise ConfigError(
+            "RUN",
+            message=f"{trained.path}: {pretraining.name} {pretraining.answers_nothing}",
+            remedy=f"dnnlab transfer --from {trained.path} --to CONFIG",
+        )
 
 
 def _answer(

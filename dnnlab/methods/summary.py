@@ -77,14 +77,20 @@ def summarize(config: Config) -> Summary:
             raise config.refusal(found)
     network = config.network(signature)
     return Summary(
-        layers=tuple(_rows(network, signature)),
+        layers=tuple(_rows(network, _given(config, signature))),
         input_shape=signature.input_shape,
         trainable=network.num_trainable,
         fixed=network.num_fixed,
     )
 
 
-def _rows(network: Network, signature: Signature) -> list[LayerRow]:
+def _given(config: Config, signature: Signature) -> tuple[int, ...]:
+    """Returns the shape of what the net is given for an example."""
+    shape, pretraining = signature.input_shape, config.experiment.pretraining
+    return shape if pretraining is None else pretraining.given(shape)
+
+
+def _rows(network: Network, shape: tuple[int, ...]) -> list[LayerRow]:
     rows: list[LayerRow] = []
 
     def note(name: str) -> Any:
@@ -103,8 +109,16 @@ def _rows(network: Network, signature: Signature) -> list[LayerRow]:
             part.register_forward_hook(note(name))
     network.module.eval()
     with torch.no_grad():
-        network.module(torch.empty((1, *signature.input_shape), device="meta"))
+        network.module(torch.empty((1, *shape), device="meta"))
+        for name, part in network.module.named_children():
+            if not any(row.name.split(".")[0] == name for row in rows):  # it stands beside the way
+                part(torch.empty((1, _fan_in(part)), device="meta"))
     return rows
+
+
+def _fan_in(part: nn.Module) -> int:
+    """Returns how many numbers a stack of dense layers takes."""
+    return next(each.in_features for each in part.modules() if isinstance(each, nn.Linear))
 
 
 @dataclass(frozen=True)

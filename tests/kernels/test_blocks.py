@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from dnnlab.kernels.blocks import (
+    Accompanied,
     AsColour,
     AsImages,
     AsSequence,
@@ -15,6 +18,8 @@ from dnnlab.kernels.blocks import (
     Resize,
     Scale,
     Shift,
+    Transposed,
+    Twins,
     WideAndDeep,
 )
 
@@ -126,3 +131,39 @@ def test_recurrent_dropout_keeps_one_mask_for_all_steps() -> None:
     for step, (of_kept, of_dropped) in enumerate(lines):
         expected = torch.where(is_kept, of_kept, of_dropped)
         torch.testing.assert_close(outputs[step], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_gone_back_through_lends_its_kernel_and_keeps_it() -> None:
+    dense = nn.Linear(5, 3)
+    way = Transposed(dense)
+    assert [name for name, _ in way.named_parameters()] == ["bias"]
+    inputs = torch.randn(2, 3)
+    expected = inputs @ dense.weight + way.bias
+    torch.testing.assert_close(way(inputs), expected)
+    dense.weight = nn.Parameter(torch.zeros(3, 5))  # as a state does that gives it memory
+    torch.testing.assert_close(way(inputs), way.bias.expand(2, -1))
+
+
+def test_what_stands_beside_a_stack_is_part_of_it_and_not_on_its_way() -> None:
+    layer, other = nn.Linear(3, 2), nn.Linear(7, 7)
+    stack = nn.Sequential(OrderedDict(a=layer))
+    whole = Accompanied(stack, other=other)
+    inputs = torch.randn(4, 3)
+    assert torch.equal(whole(inputs), stack(inputs))
+    names = [name for name, _ in whole.named_parameters()]
+    assert names == ["a.weight", "a.bias", "other.weight", "other.bias"]
+    whole.eval()
+    assert not layer.training
+    assert not other.training
+
+
+def test_twins_see_how_far_two_examples_are_apart() -> None:
+    below, last = nn.Linear(3, 2), nn.Linear(2, 2)
+    twins = Twins(nn.Sequential(OrderedDict(a=below, b=nn.Tanh(), output=last)))
+    assert [name for name, _ in twins.named_children()] == ["a", "b", "output"]
+    pairs = torch.randn(4, 2, 3)
+    first, second = below(pairs[:, 0]).tanh(), below(pairs[:, 1]).tanh()
+    torch.testing.assert_close(twins(pairs), last((first - second).abs()))
+    torch.testing.assert_close(twins(pairs.flip(1)), twins(pairs))
+    alike = pairs[:, :1].expand(-1, 2, -1)
+    torch.testing.assert_close(twins(alike), last.bias.expand(4, -1))

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dnnlab.kernels.network import Fill, Kernel, Network, ones, zeros
+from dnnlab.kernels.blocks import Transposed
+from dnnlab.kernels.network import Fill, Kernel, Network, ones, twins, zeros
 
 
 def test_every_tensor_must_say_how_it_begins() -> None:
@@ -43,3 +44,24 @@ def test_a_module_that_is_no_sequence_has_its_own_forward() -> None:
     forward = Network(layer, {"weight": zeros, "bias": zeros}, ()).straight_line()
     inputs = torch.ones(1, 3)
     assert torch.equal(forward(inputs), layer(inputs))
+
+
+def test_a_way_back_is_a_layer_though_its_kernel_is_anothers() -> None:
+    module = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    module.add_module("back", Transposed(module[0]))
+    module.add_module("norm", nn.LayerNorm(3))
+    initial: dict[str, Fill] = dict.fromkeys(dict(module.named_parameters()), zeros)
+    layers = Network(module, initial, (Kernel("0.weight", 0.0, 0.0, None),)).layers()
+    assert [(layer.name, layer.modules) for layer in layers] == [
+        ("0", ("0",)),
+        ("back", ("back", "norm")),
+    ]
+
+
+def test_of_two_examples_each_kernel_but_the_last_is_used_twice() -> None:
+    module = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    initial: dict[str, Fill] = dict.fromkeys(dict(module.named_parameters()), zeros)
+    kernels = tuple(Kernel(f"{n}.weight", 0.0, 0.0, None, uses=5) for n in range(2))
+    network = twins(Network(module, initial, kernels))
+    assert [kernel.uses for kernel in network.kernels] == [10, 5]
+    assert network.initial == initial
