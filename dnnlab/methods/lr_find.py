@@ -7,7 +7,7 @@ the dropout masks and the augmentation of a seed of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from torch import Tensor
 from dnnlab.choices.schedules import Plateau, Schedule, Span
 from dnnlab.config.read import Config, read
 from dnnlab.errors import DataError, RunError
-from dnnlab.methods.changes import as_begun, changes, recorded
+from dnnlab.methods.changes import as_begun, recorded
+from dnnlab.methods.changes import changes as changes_between
 from dnnlab.methods.examined import examine_once
 from dnnlab.methods.range_curve import (
     POINTS,
@@ -30,9 +31,11 @@ from dnnlab.methods.range_curve import (
     rates_between,
 )
 from dnnlab.methods.resume import Terms, damage, refuse_changes
+from dnnlab.methods.saved_data import read_data
 from dnnlab.methods.session import Session, assemble
 from dnnlab.runs import checkpoints
 from dnnlab.runs.folder import check_run
+from dnnlab.runs.heritage import inherited
 from dnnlab.runs.records import read_json
 from dnnlab.spec import Duration
 from dnnlab.training.data import Data, prepare_for
@@ -48,7 +51,7 @@ FACTORS = (1 / 3, 1.0, 3.0)
 LAST_PART = 0.2
 """Of a verifying training, over which its loss is averaged."""
 
-Say = Callable[[str], None]
+SCRATCH = "a config begins from scratch here: name a run of dnnlab transfer to test reused layers"
 
 
 class Rising(Schedule):
@@ -64,14 +67,16 @@ class Rising(Schedule):
     first: float
     """The share of the optimizer's lr at update `begin`."""
     last: float
-    """That at the last update."""
+    """That at the last update of the test."""
     begin: int
     """The first update."""
+    updates: int
+    """How many there are."""
 
     def level(self, update: int, span: Span) -> float:
         """Returns the share of the optimizer's lr."""
-        steps = span.total - 1 - self.begin
-        return float(self.first * (self.last / self.first) ** ((update - self.begin) / steps))
+        part = (update - self.begin) / (self.updates - 1)
+        return float(self.first * (self.last / self.first) ** part)
 
 
 class Level(Schedule):
@@ -228,16 +233,23 @@ class Start:
     step: int
     seed: int
     """Of the first order."""
+    given: Mapping[str, Tensor] | None = None
+    """What the layers that were reused began with; None for a net from scratch."""
     notes: tuple[str, ...] = ()
 
     def training(self, *, seed: int, schedule: Schedule, updates: int) -> Session:
-        """Returns a training from here over so many updates. It has the memory of no other one."""
+        """Returns a training from here over so many updates. It has the memory of no other one.
+
+        Its length is the config's own where that is longer: layers may learn later by it.
+        """
         experiment = self.config.experiment
-        changed = experiment.training.model_copy(
-            update={"seed": seed, "epochs": Duration(updates=self.step + updates)}
-        )
-        experiment = experiment.model_copy(update={"training": changed, "schedule": schedule})
-        session = assemble(self.config.with_experiment(experiment), self.data, begin=False)
+        changes: dict[str, Any] = {"seed": seed}
+        if experiment.plan(len(self.data.train)).total_updates < self.step + updates:
+            changes["epochs"] = Duration(updates=self.step + updates)
+        training = experiment.training.model_copy(update=changes)
+        experiment = experiment.model_copy(update={"training": training, "schedule": schedule})
+        config = self.config.with_experiment(experiment)
+        session = assemble(config, self.data, begin=False, given=self.given)
         session.state.load(self.tensors, self.numbers)
         return session
 
@@ -259,16 +271,25 @@ def from_run(path: Path, options: Sequence[str] = (), seed: int | None = None) -
     config = read(path / "config.yaml", options)
     before = recorded(path)
     if before is not None:
-        refuse_changes(changes(before, config.experiment), config, Terms(accept_changes=True))
+        refuse_changes(
+            changes_between(before, config.experiment), config, Terms(accept_changes=True)
+        )
     elif not as_begun(path, config.experiment) and not options:
         raise RunError(f"{path / 'config.yaml'} is not what the run began with")
     return _started(config, path, seed)
 
 
 def _started(config: Config, run: Path | None, seed: int | None = None) -> Start:
-    data = prepare_for(config.experiment, examine_once)
-    session = assemble(config, data, begin=run is None)
+    experiment, given, scaling = config.experiment, None, None
+    if run is not None:
+        given = inherited(run)
+    if run is not None and experiment.transfer is not None:
+        scaling = read_data(run / "data.json", experiment).scaling
+    data = prepare_for(experiment, examine_once, scaling)
+    session = assemble(config, data, begin=run is None, given=given)
     state, notes = session.state, tuple(session.data.findings)
+    if run is None and experiment.transfer is not None:
+        notes = (*notes, SCRATCH)
     if run is not None:
         if read_json(run / "data.json").get("fingerprint") != session.data.fingerprint:
             raise DataError(f"the data have changed since {run} began", remedy="restore the data")
@@ -294,6 +315,7 @@ def _started(config: Config, run: Path | None, seed: int | None = None) -> Start
         numbers=state.numbers(),
         step=state.step,
         seed=own if seed is None else seed,
+        given=given,
         notes=notes,
     )
 
@@ -329,7 +351,9 @@ def _rise(
 ) -> tuple[Floats, str, Machine]:
     """Returns the loss of every update, why there are no more, and where it was measured."""
     own = start.config.experiment.optimizer.lr
-    schedule = Rising(first=test.start / own, last=test.end / own, begin=start.step)
+    schedule = Rising(
+        first=test.start / own, last=test.end / own, begin=start.step, updates=test.updates
+    )
     session = start.training(seed=seed, schedule=schedule, updates=test.updates)
     decades = math.log10(test.end / test.start) / (test.updates - 1)
     losses: list[float] = []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from dnnlab.choices.schedules import Schedule, Span
 from dnnlab.config.read import read
 from dnnlab.errors import ConfigError, DataError, RunError
 from dnnlab.methods.lr_find import (
+    Level,
     Range,
     RangeTest,
     Start,
@@ -23,6 +25,10 @@ from dnnlab.methods.lr_find import (
     verify,
 )
 from dnnlab.methods.session import assemble
+from dnnlab.methods.source import load_source
+from dnnlab.methods.train import start
+from dnnlab.methods.transfer import prepare
+from dnnlab.spec import Duration
 from tests.support import config_file, finished_run, same_tensors
 
 NET = """
@@ -52,13 +58,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_it_finds_a_rate_at_which_the_net_learns(tmp_path: Path) -> None:
-    start = start_of(tmp_path)
-    found = find(start, RangeTest(orders=2)).found
+    begin = start_of(tmp_path)
+    found = find(begin, RangeTest(orders=2)).found
     assert found.constant is not None
     assert found.turning_point is not None
-    first = find(start, RangeTest(updates=50, orders=1)).orders[0].losses[:10].mean()
-    good, _ = train_at(start, found.constant, 300)
-    bad, _ = train_at(start, 10 * found.turning_point, 300)
+    first = find(begin, RangeTest(updates=50, orders=1)).orders[0].losses[:10].mean()
+    good, _ = train_at(begin, found.constant, 300)
+    bad, _ = train_at(begin, 10 * found.turning_point, 300)
     assert good < 0.5 * first
     assert math.isnan(bad) or bad > first
 
@@ -115,32 +121,32 @@ def test_a_training_that_is_under_way_goes_on_with_the_same_bits(tmp_path: Path)
 def test_a_run_is_only_read(tmp_path: Path) -> None:
     run = finished_run(tmp_path, NET)
     before = contents(run)
-    start = from_run(run)
-    find(start, SHORT)
-    verify(start, 0.01, 20)
+    begin = from_run(run)
+    find(begin, SHORT)
+    verify(begin, 0.01, 20)
     assert contents(run) == before
 
 
 def test_a_run_begins_with_its_newest_weights_and_their_memory(tmp_path: Path) -> None:
     run = finished_run(tmp_path, NET)
-    start = from_run(run)
-    assert start.step == 12
+    begin = from_run(run)
+    assert begin.step == 12
     session = assemble(config_file(tmp_path, NET))
     session.engine.advance(12)
-    assert same_tensors(start.tensors["network"], session.state.network_tensors())
-    assert same_tensors(start.tensors["optimizer"], session.state.slot_tensors())
+    assert same_tensors(begin.tensors["network"], session.state.network_tensors())
+    assert same_tensors(begin.tensors["optimizer"], session.state.slot_tensors())
     # The next batch, in the order of the run's own seed, with next to no rate.
-    result = find(start, RangeTest(start=1e-9, end=1e-8, updates=50, orders=1))
+    result = find(begin, RangeTest(start=1e-9, end=1e-8, updates=50, orders=1))
     longer = assemble(config_file(tmp_path, NET, "training.epochs={updates: 13}"))
     assert result.orders[0].losses[0] == longer.engine.advance(13).losses[12]
 
 
 def test_what_lowers_the_rate_of_a_run_has_no_part_in_the_test(tmp_path: Path) -> None:
     run = finished_run(tmp_path, NET, "schedule={name: performance, patience: {updates: 1}}")
-    start = from_run(run)
-    assert start.numbers["plateau"]["factor"] == 1.0
-    assert start.numbers["lr_factor"] == 1.0
-    assert start.numbers["ended"] == ""
+    begin = from_run(run)
+    assert begin.numbers["plateau"]["factor"] == 1.0
+    assert begin.numbers["lr_factor"] == 1.0
+    assert begin.numbers["ended"] == ""
 
 
 def test_a_run_whose_data_changed_is_refused(tmp_path: Path) -> None:
@@ -271,8 +277,8 @@ def test_the_verdict(losses: tuple[float, ...], errors: tuple[float, ...], not_w
 
 
 def test_verifying_trains_around_the_pick(tmp_path: Path) -> None:
-    start = start_of(tmp_path)
-    verified = verify(start, 0.03, 40)
+    begin = start_of(tmp_path)
+    verified = verify(begin, 0.03, 40)
     assert verified.lr == pytest.approx((0.01, 0.03, 0.09))
     config = config_file(tmp_path, NET, "optimizer.lr=0.03", "training.epochs={updates: 40}")
     losses = assemble(config).engine.advance(40).losses
@@ -287,5 +293,64 @@ def test_notes_of_the_data_are_kept(tmp_path: Path) -> None:
 data: {name: csv, path: t.csv, target: y, task: classification, validation: 0.2, test: 0.2}
 architecture: {name: mlp, hidden: [4]}
 """
-    start = start_of(tmp_path, text)
-    assert start.notes == assemble(read(tmp_path / "tiny.yaml")).data.findings
+    begin = start_of(tmp_path, text)
+    assert begin.notes == assemble(read(tmp_path / "tiny.yaml")).data.findings
+
+
+TRANSFER = """
+transfer: {stages: [{epochs: {updates: 9}}, {unfreeze: all}]}
+"""
+
+
+def transferred(folder: Path) -> Path:
+    """Returns a run of twelve updates whose first layer was another's, frozen for nine of them."""
+    source = load_source(finished_run(folder, NET, name="source"))
+    prepared = prepare(config_file(folder, NET + TRANSFER), source)
+    training = start(
+        prepared.config,
+        runs=folder / "runs",
+        name="heir",
+        command=[],
+        data=prepared.data,
+        heritage=prepared.heritage(),
+    )
+    for _ in training.carry_on():
+        pass
+    return training.folder.path
+
+
+def test_a_run_that_reused_layers_goes_on_in_its_phase(tmp_path: Path) -> None:
+    run = transferred(tmp_path)
+    begin = from_run(run)
+    assert begin.given is not None
+    session = begin.training(seed=42, schedule=Level(share=1.0), updates=20)
+    before = session.state.copy_of_network()
+    session.engine.advance(14)
+    after = session.state.network_tensors()
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+    # The same, but as if it stood at its beginning: there the first layer keeps its bits.
+    session = replace(begin, step=0, numbers={**begin.numbers, "step": 0}).training(
+        seed=42, schedule=Level(share=1.0), updates=20
+    )
+    session.engine.advance(5)
+    after = session.state.network_tensors()
+    assert [torch.equal(before[name], after[name]) for name in sorted(before)] == [
+        *(True, True),
+        *(False, False),
+    ]
+
+
+def test_a_config_with_a_transfer_begins_from_scratch_and_says_so(tmp_path: Path) -> None:
+    assert start_of(tmp_path, NET + TRANSFER).notes[-1].startswith("a config begins from scratch")
+
+
+def test_phases_are_those_of_the_whole_training(tmp_path: Path) -> None:
+    """A test that is shorter than the training stays in its first phase."""
+    begin = from_run(transferred(tmp_path))
+    long = begin.config.experiment.training.model_copy(update={"epochs": Duration(updates=500)})
+    config = begin.config.with_experiment(
+        begin.config.experiment.model_copy(update={"training": long})
+    )
+    session = replace(begin, config=config).training(seed=42, schedule=Level(share=1.0), updates=20)
+    assert session.plan.total_updates == 500
+    assert begin.training(seed=42, schedule=Level(share=1.0), updates=20).plan.total_updates == 32

@@ -121,8 +121,8 @@ def test_the_minimum_of_a_flat_valley_is_anywhere_but_the_turning_point_is_not()
 
 
 def test_a_bump_that_is_small_beside_the_fall_turns_nothing() -> None:
-    bump = 0.15 * 1.7 * np.exp(-(((X + 1.5) / 0.1) ** 2))
-    assert decades_between(analyze(LR, [curve() + bump]).turning_point, 0.3) < 0.15
+    bump = 0.25 * 1.7 * np.exp(-(((X + 1.3) / 0.1) ** 2))
+    assert decades_between(analyze(LR, [curve() + bump]).turning_point, 0.3) < HALF_WINDOW / 2
 
 
 def test_a_large_bump_is_a_turning_point_though_the_loss_falls_again() -> None:
