@@ -43,7 +43,8 @@ def test_its_head_says_how_to_run_it_and_what_to_expect(path: Path) -> None:
     lines = path.read_text().splitlines()
     head = [line for line in lines if line.startswith("#")]
     assert lines[0] == "# yaml-language-server: $schema=dnnlab.schema.json"
-    assert any(line == f"#   dnnlab train configs/{path.name}" for line in head)
+    verb = "train" if read(path).experiment.pretraining is None else "pretrain"
+    assert any(line == f"#   dnnlab {verb} configs/{path.name}" for line in head)
     expected = [line for line in head if line.startswith("# Expect: ")]
     assert len(expected) == 1
     assert any(character.isdigit() for character in expected[0])

@@ -36,6 +36,7 @@ NEVER = (
     "bias_initializer",
     "activation",
     "normalization",
+    "pretraining",
     "optimizer.name",
     "training.seed",
     "training.batch_size",

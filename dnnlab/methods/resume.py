@@ -187,7 +187,9 @@ def _not_free(found: list[Change]) -> list[str]:
 def _check_length(
     before: Experiment, config: Config, session: Session, found: list[Change], terms: Terms
 ) -> None:
-    """Refuses a length that is past already, and one that moves rates when nobody said how."""
+    """Refuses a length that is past already, one that moves rates when nobody said how, and one
+    that moves phases.
+    """
     step, plan = session.state.step, session.plan
     place = config.document.place_of(("training", "epochs"))
 
@@ -201,6 +203,8 @@ def _check_length(
             message = "--schedule says what other training.epochs do to the rate: they are the same"
             raise ConfigError("--schedule", [Problem("--schedule", message)])
         return
+    if before.pretraining is not None and session.phases:
+        raise refusal("layers learn one after the other, each for its share of it: train anew")
     old = before.plan(plan.num_train)
     stretched = before.schedule.span(Span(plan.total_updates, plan.updates_per_epoch))
     if terms.schedule is None and _differ(before.schedule, old.span, stretched, step):

@@ -36,6 +36,7 @@ def test_another_choice_is_one_difference() -> None:
         ("optimizer.name", "never"),
         ("optimizer.lr", "accept"),
         ("activation.alpha", "never"),
+        ("pretraining.mask", "never"),
         ("regularization.dropout.rate", "accept"),
         ("training.epochs.updates", "free"),
     ],

@@ -176,6 +176,19 @@ def test_more_epochs_under_a_constant_rate_are_free(tmp_path: Path) -> None:
     assert read_json(path / "result.json")["metrics"] == read_json(whole / "result.json")["metrics"]
 
 
+@pytest.mark.parametrize("greedy", ["true", "false"])
+def test_a_length_that_would_move_the_turns_of_layers_is_refused(
+    greedy: str, tmp_path: Path
+) -> None:
+    text = f"{TEXT}pretraining: {{name: autoencoder, greedy: {greedy}}}\n"
+    path, more = stopped(tmp_path, text=text), "training.epochs={updates: 24}"
+    if greedy == "false":
+        finish(resume(path, Terms([more])))
+        return
+    (problem,) = refused(path, more)
+    assert "training.epochs: layers learn one after the other, each for its share" in problem
+
+
 def test_a_finished_run_goes_on_if_it_is_given_more_epochs(tmp_path: Path) -> None:
     whole = finished(tmp_path / "a", "training.epochs={updates: 20}")
     path = finished(tmp_path / "b")
