@@ -36,6 +36,8 @@ class Config:
     text: bytes
     experiment: Experiment
     document: Document
+    folder: Path = Path()
+    """Where relative paths in it start."""
 
     def with_experiment(self, experiment: Experiment) -> Config:
         """Returns the config of another experiment that came of this one."""
@@ -74,7 +76,7 @@ def interpret(text: bytes, path: str | Path, options: Sequence[str] = ()) -> Con
     document = _extended(document, Path(path), subject)
     document = over(document, overrides(options))
     experiment = validate(document, subject=subject, folder=Path(path).parent)
-    return Config(subject, Path(path).stem, text, experiment, document)
+    return Config(subject, Path(path).stem, text, experiment, document, Path(path).parent)
 
 
 def validate(document: Document, *, subject: str, folder: Path) -> Experiment:

@@ -231,6 +231,8 @@ class Study:
             return resume(path)
         training = arm.experiment.training.model_copy(update={"seed": seed})
         experiment = arm.experiment.model_copy(update={"training": training})
+        if self.kind == "labels":
+            experiment = _with_draw(experiment, seed)
         config = self.subject.with_experiment(experiment)
         key = f"{experiment.data.model_dump_json()} {experiment.transfer}"
         read, heritage = data.get(key), None
@@ -365,6 +367,15 @@ def reopen(path: Path) -> Study:
     except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
         raise RunError(f"{file} is not as dnnlab wrote it: {error!r}") from error
     return Study(StudyFolder.reopen(path), kind, origin, arms, seeds, command, subject)
+
+
+def _with_draw(experiment: Experiment, seed: int) -> Experiment:
+    """Returns the experiment with the labelled examples of another draw."""
+    few = experiment.data.train_size
+    assert few is not None
+    drawn = few.model_copy(update={"seed": seed})
+    data = experiment.data.model_copy(update={"train_size": drawn})
+    return experiment.model_copy(update={"data": data})
 
 
 def _estimates(results: list[dict[str, Any]]) -> dict[str, Estimate]:

@@ -92,7 +92,9 @@ def show_study(result: dict[str, Any], out: Console) -> None:
         rows.add_row(cell(words), *(_interval(pair["metrics"][name]) for name in names))
     out.print(rows)
     out.print("arms: mean ± standard deviation; differences: paired, with their 95 % interval")
-    out.print("from seed to seed first weights and orders differ; the source is one training")
+    differ = "first weights, orders and labelled examples" if result["kind"] == "labels" else ""
+    differ = differ or "first weights and orders"
+    out.print(f"from seed to seed {differ} differ; the source is one training")
     for line in chart(result):
         out.print(cell(line) if "|" not in line else line)
     out.print()
@@ -113,7 +115,7 @@ def _interval(estimate: dict[str, Any]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'}{shown(abs(value))}"
+    return f"{value:+.5f}" if abs(value) < 1 else f"{'-' if value < 0 else '+'}{shown(abs(value))}"
 
 
 def chart(result: dict[str, Any]) -> list[str]:

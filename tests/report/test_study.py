@@ -126,9 +126,9 @@ def test_every_arm_and_difference_stands_in_the_table() -> None:
         "reused-100",
         "-",
         "scratch-100",
-        "+0.1050",
+        "+0.10500",
         "[+0.04147,",
-        "+0.1685]",
+        "+0.16853]",
     ]
 
 
