@@ -98,15 +98,17 @@ def lr_find(
     if apply is not None:
         _check_apply(path, apply, options)
 
+    config = _read(path, overrides) if run is None else None
+    if config is not None and not quiet:
+        show_warnings(config.warnings(), sys.stderr)
+
     from dnnlab.methods import lr_find as finding
     from dnnlab.report import lr_find as report
 
-    if run is None:
-        config = _read(path, overrides)
-        if not quiet:
-            show_warnings(config.warnings(), sys.stderr)
+    if config is not None:
         begin = finding.from_config(config)
     else:
+        assert run is not None
         begin = finding.from_run(run, overrides, seed)
     for text in () if quiet else begin.notes:
         note(text)

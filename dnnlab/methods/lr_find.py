@@ -262,10 +262,9 @@ def from_config(config: Config) -> Start:
 def from_run(path: Path, options: Sequence[str] = (), seed: int | None = None) -> Start:
     """Returns what a run's newest whole checkpoint holds, with its own config; it is only read.
 
-    `seed` is that of the first order, if not the run's own.
-
-    Raises RunError if there is none, ConfigError if the config has become one of another net,
-    DataError if the data have changed.
+    `options` change settings, of those that a resumed run may change; `seed` is that of the first
+    order, if not the run's. Raises RunError if there is no checkpoint, ConfigError if the config
+    has become one of another net, DataError if the data have changed.
     """
     check_run(path)
     config = read(path / "config.yaml", options)
@@ -274,8 +273,9 @@ def from_run(path: Path, options: Sequence[str] = (), seed: int | None = None) -
         refuse_changes(
             changes_between(before, config.experiment), config, Terms(accept_changes=True)
         )
-    elif not as_begun(path, config.experiment) and not options:
-        raise RunError(f"{path / 'config.yaml'} is not what the run began with")
+    elif not options and not as_begun(path, config.experiment):
+        file = path / "config.yaml"
+        raise RunError(f"{file} is not what the run began with", remedy="restore the file")
     return _started(config, path, seed)
 
 

@@ -13,6 +13,7 @@ import pytest
 from dnnlab.cli.commands import COMMANDS
 from dnnlab.config.read import read
 from tests.cli.conftest import Cli
+from tests.cli.test_commands import seconds_and_modules
 
 NET = """# a small net
 data: digits
@@ -217,6 +218,14 @@ def test_a_typo_has_its_line(cli: Cli, config: Path) -> None:
     assert said.code == 2
     assert "4:34" in said.err
     assert "did you mean 'momentum'?" in said.err
+
+
+@pytest.mark.parametrize("word", ["bad.yaml", "nothing.yaml", "nothing"])
+def test_a_mistake_is_told_before_torch_is_loaded(word: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("data: digits\narchitecure: mlp\n")
+    _, modules, code = seconds_and_modules(tmp_path, "lr-find", word)
+    assert code in (2, 4)
+    assert not set(modules.split()) & {"torch", "numpy", "matplotlib"}
 
 
 def test_a_copy_elsewhere_is_refused_before_the_work(

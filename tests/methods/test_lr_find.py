@@ -164,6 +164,23 @@ def test_a_run_whose_net_is_another_is_refused(tmp_path: Path) -> None:
         from_run(run, ["activation=selu"])
 
 
+def test_a_run_that_kept_no_settings_is_believed_if_its_config_is_the_same(tmp_path: Path) -> None:
+    run = finished_run(tmp_path, NET)
+    (run / "settings.json").unlink()
+    assert from_run(run).step == 12
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.02", "lr: 0.03"))
+    with pytest.raises(RunError, match="is not what the run began with"):
+        from_run(run)
+
+
+def test_a_run_without_its_config_is_refused(tmp_path: Path) -> None:
+    run = finished_run(tmp_path, NET)
+    (run / "config.yaml").unlink()
+    with pytest.raises(RunError, match=r"config.yaml is missing"):
+        from_run(run)
+
+
 def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     run = finished_run(tmp_path, NET)
     for saved in (run / "checkpoints").iterdir():
