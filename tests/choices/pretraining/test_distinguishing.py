@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from dnnlab.errors import ConfigError
+from dnnlab.kernels.lessons import Pairing, turned
 from dnnlab.methods.session import assemble
+from dnnlab.randomness import key
+from dnnlab.training.eager import EagerEngine
 from tests.support import config_file, refusal_of
 
 ROTATION = """
@@ -25,8 +29,8 @@ def test_the_exam_has_the_images_turned_and_says_by_how_much(tmp_path: Path) -> 
     for name, exam in session.data.splits().items():
         upright = plain.data.splits()[name].inputs
         assert set(exam.targets.tolist()) == {0, 1, 2, 3}
-        for image, turned, quarters in zip(upright, exam.inputs, exam.targets, strict=True):
-            np.testing.assert_array_equal(np.rot90(image.numpy(), int(quarters)), turned.numpy())
+        for image, seen, quarters in zip(upright, exam.inputs, exam.targets, strict=True):
+            np.testing.assert_array_equal(np.rot90(image.numpy(), int(quarters)), seen.numpy())
     assert session.state.network.module(session.data.test.inputs).shape[1] == 4
 
 
@@ -35,14 +39,9 @@ def test_hits_are_those_of_the_lesson(tmp_path: Path) -> None:
     session = assemble(config_file(tmp_path, ROTATION))
     session.state.weights.zero_()
     stretch = session.engine.advance(1)
-    lesson = session.engine.lesson  # type: ignore[attr-defined]
     assert 2 <= stretch.hits[0] <= 20  # 40 of 4 kinds: 10, one sd is 2.7
-    rows = session.engine.order.rows(0)  # type: ignore[attr-defined]
-    from dnnlab.randomness import key
-
     generator = torch.Generator().manual_seed(key(42, "lesson", 0))
-    images = torch.zeros(len(rows), 8, 8)
-    _, quarters = lesson(images, rows, rows, generator)
+    _, quarters = turned(torch.zeros(40, 8, 8), generator)
     assert stretch.hits == [int((quarters == 0).sum())]
 
 
@@ -115,3 +114,17 @@ def test_the_exams_pairs_are_of_one_class_where_they_say_so(tmp_path: Path) -> N
 def test_what_makes_no_pairs(old: str, new: str, expected: str) -> None:
     (sentence,) = refusal_of(PAIRS.replace(old, new))
     assert sentence.startswith(expected), sentence
+
+
+def test_an_update_learns_from_pairs_of_its_own_rows(tmp_path: Path) -> None:
+    session = assemble(config_file(tmp_path, PAIRS))
+    engine = session.engine
+    assert isinstance(engine, EagerEngine)
+    split, rows = engine.train, engine.order.rows(0)
+    generator = torch.Generator().manual_seed(key(42, "lesson", 0))
+    pairs, alike = Pairing(split.targets)(split.inputs[rows], rows, split.inputs, generator)
+    with torch.no_grad():
+        outputs = session.state.network.module(pairs)
+    stretch = engine.advance(1)
+    assert stretch.losses[0] == pytest.approx(cross_entropy(outputs, alike).item(), rel=1e-5)
+    assert stretch.hits == [int((outputs.argmax(1) == alike).sum())]

@@ -9,7 +9,11 @@ from torch.nn.functional import mse_loss
 from dnnlab.choices.datasets import Signature
 from dnnlab.choices.pretraining.reconstructing import MaskedFeatures
 from dnnlab.experiment import Experiment
-from dnnlab.methods.session import assemble
+from dnnlab.kernels.lessons import masked
+from dnnlab.methods.session import Session, assemble
+from dnnlab.randomness import key
+from dnnlab.training.eager import EagerEngine
+from dnnlab.training.evaluation import evaluate
 from dnnlab.training.loop import penalty_of
 from dnnlab.training.state import State
 from tests.support import config_file, experiment_of, refusal_of, same_tensors
@@ -25,6 +29,11 @@ training: {epochs: {updates: 14}, batch_size: 40, threads: 1}
 
 def autoencoder(settings: str) -> Experiment:
     return experiment_of(TEXT % f"{{name: autoencoder, {settings}}}")
+
+
+def engine_of(session: Session) -> EagerEngine:
+    assert isinstance(session.engine, EagerEngine)
+    return session.engine
 
 
 def state_of(experiment: Experiment) -> State:
@@ -137,10 +146,10 @@ def test_noise_is_another_one_in_every_update_and_the_same_in_every_training(
         module.get_submodule("flatten").register_forward_hook(
             lambda part, given, out, seen=seen: seen.append(out)
         )
-        session.engine.forward = module.__call__  # type: ignore[attr-defined]
+        engine_of(session).forward = module.__call__
         session.engine.advance(3)
         train = session.data.train.targets
-        rows = [session.engine.order.rows(update) for update in range(3)]  # type: ignore[attr-defined]
+        rows = [engine_of(session).order.rows(update) for update in range(3)]
         noises = [out - train[row] for out, row in zip(seen, rows, strict=True)]
         assert all(noise.std().item() == pytest.approx(0.5, abs=0.05) for noise in noises)
         assert not torch.equal(noises[0], noises[1])
@@ -178,8 +187,6 @@ def test_only_what_was_replaced_is_asked_for() -> None:
 def test_the_loss_and_its_gradient_are_those_of_the_replaced_features(tmp_path: Path) -> None:
     """In the exam, where one sees what was asked: the mean over these, and no other, by hand."""
     session = assemble(config_file(tmp_path, TEXT % "{name: masked, mask: 0.2}"))
-    from dnnlab.training.evaluation import evaluate
-
     exam, network = session.data.test, session.state.network
     measured = evaluate(network, exam, session.data.scaling, session.experiment)
     with torch.no_grad():
@@ -208,3 +215,16 @@ def test_the_masked_net_learns_what_features_say_of_each_other(tmp_path: Path) -
     text = text.replace("updates: 14", "updates: 200").replace("[6, 5]", "[50]")
     losses = assemble(config_file(tmp_path, text)).engine.advance(200).losses
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+
+
+def test_an_updates_loss_is_that_of_what_was_replaced_in_it(tmp_path: Path) -> None:
+    session = assemble(config_file(tmp_path, TEXT % "{name: masked, mask: 0.1}"))
+    split = engine_of(session).train
+    rows = engine_of(session).order.rows(0)
+    generator = torch.Generator().manual_seed(key(42, "lesson", 0))
+    inputs, targets = masked(split.inputs[rows], split.inputs.flatten(1), generator, share=0.1)
+    with torch.no_grad():
+        errors = (session.state.network.module(inputs) - targets)[~targets.isnan()]
+    assert len(errors) == 40 * 6
+    (loss,) = session.engine.advance(1).losses
+    assert loss == pytest.approx(errors.square().mean().item(), rel=1e-5)
