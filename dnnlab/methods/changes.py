@@ -41,8 +41,15 @@ NEVER = (
     "training.seed",
     "training.batch_size",
     "training.last_batch",
+    "pretraining",
+    "transfer.reuse",
+    "transfer.names",
+    "transfer.scaling",
+    "transfer.inputs",
+    "transfer.resize_to",
 )
-
+WHOLE = ("transfer",)
+"""Nor may these come or go, though some of what is in them may change."""
 
 ROLLBACK = ("training.checkpoint_every",)
 """No longer free where a training goes back to its checkpoints."""
@@ -70,7 +77,8 @@ class Change:
             return "accept"
         if any(self._within(key) for key in FREE):
             return "free"
-        return "never" if any(self._within(key) for key in NEVER) else "accept"
+        never = self.key in WHOLE or any(self._within(key) for key in NEVER)
+        return "never" if never else "accept"
 
     def _within(self, key: str) -> bool:
         return self.key == key or self.key.startswith(key + ".")

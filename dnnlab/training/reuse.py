@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -17,6 +17,8 @@ from dnnlab.config.wording import nearest
 from dnnlab.kernels.network import NamedLayer, Network
 from dnnlab.training.data import Scaling
 
+TORCHVISION = "model."
+"""Below it stand the layers of a net that torchvision built."""
 Fate = Literal["reused", "adapted", "new", "skipped"]
 """reused: bit by bit; adapted: its first weights were made to fit other inputs; new: it was not
 to be reused; skipped: it was, and cannot be."""
@@ -98,6 +100,7 @@ def compare(network: Network, offer: Offer, transfer: Transfer, shape: tuple[int
     for here in transfer.names:
         matching(names, [here], ("transfer", "names"))
     own = _own_tensors(network)
+    offer = _as_torchvision_names_it(offer, own)
     rows: list[Row] = []
     tensors: dict[str, Tensor] = {}
     used: set[str] = set()
@@ -116,6 +119,19 @@ def compare(network: Network, offer: Offer, transfer: Transfer, shape: tuple[int
         parameters = sum(own[name].numel() for name in layer.tensors)
         rows.append(Row(layer.name, fate, reason, tuple(_kernel(layer, own).shape), parameters))
     return Reused(tuple(rows), tuple(_unused(offer, used)), tensors)
+
+
+def _as_torchvision_names_it(offer: Offer, own: Mapping[str, Tensor]) -> Offer:
+    """Returns an offer with the names that torchvision's models have here, below `model`, where its
+    own are those of such a model by itself.
+    """
+    here, there = (
+        [name.startswith(TORCHVISION) for name in names] for names in (own, offer.tensors)
+    )
+    if not all(here) or any(there):
+        return offer
+    tensors = {f"{TORCHVISION}{name}": tensor for name, tensor in offer.tensors.items()}
+    return replace(offer, tensors=tensors)
 
 
 def _wanted(names: Sequence[str], transfer: Transfer) -> set[str]:

@@ -14,7 +14,7 @@ import torch
 from dnnlab.config.read import Config
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.methods.evaluate import evaluate_split
-from dnnlab.methods.resume import resume
+from dnnlab.methods.resume import Terms, resume
 from dnnlab.methods.source import Source, load_source
 from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.methods.trained import load_trained
@@ -164,6 +164,25 @@ def test_the_weights_a_run_began_with_are_verified(source: Path, tmp_path: Path)
     file.unlink()
     with pytest.raises(RunError, match="cannot be read"):
         resume(training.folder.path)
+
+
+def test_what_is_reused_cannot_change_and_stages_only_if_one_wants(
+    source: Path, tmp_path: Path
+) -> None:
+    training = begin(config_file(tmp_path, B), load_source(source), "b", tmp_path / "runs")
+    with pytest.raises(Interrupted):
+        for _ in training.carry_on(lambda: True):
+            pass
+    run = training.folder.path
+    for option in ("transfer.reuse=1", "transfer=null", "transfer.scaling=own"):
+        with pytest.raises(ConfigError):
+            resume(run, Terms([option], accept_changes=True))
+    stages = "transfer.stages=[{epochs: 1}, {unfreeze: all}]"
+    with pytest.raises(ConfigError):
+        resume(run, Terms([stages]))
+    resumed = resume(run, Terms([stages], accept_changes=True))
+    assert [phase.start for phase in resumed.session.phases] == [0, 3]
+    resumed.folder.close()
 
 
 def test_a_finished_transfer_can_be_asked_like_any_run(source: Path, tmp_path: Path) -> None:

@@ -139,3 +139,22 @@ def test_tables_cannot_be_adapted() -> None:
     offer = Offer(weights(net(shape=(7,))), input_shape=(7,))
     row = fates(net(), offer, inputs="adapt")[0]
     assert row == ("dense1", "skipped", "dense1.weight is 5 x 7 there, 5 x 6 here")
+
+
+def test_torchvisions_own_weights_have_its_own_names() -> None:
+    """A file of its state_dict, with the head of another number of classes."""
+    import torchvision.models
+
+    theirs = torchvision.models.shufflenet_v2_x0_5(num_classes=5).state_dict()
+    network = net("{name: torchvision, model: shufflenet_v2_x0_5}", (3, 64, 64), outputs=3)
+    found = compare(network, Offer(theirs), Transfer(), (3, 64, 64))
+    fates = {row.fate for row in found.rows[:-1]}
+    assert fates == {"reused"}
+    assert (found.rows[-1].layer, found.rows[-1].fate) == ("model.fc", "new")
+    named = set(dict(network.module.named_parameters())) | set(dict(network.module.named_buffers()))
+    assert set(found.tensors) == {name for name in named if not name.startswith("model.fc")}
+    kernel = "model.stage2.0.branch1.0.weight"
+    assert torch.equal(found.tensors[kernel], theirs[kernel.removeprefix("model.")])
+    assert found.unused == ("model.fc",)
+    with_head = compare(network, Offer(theirs), transfer(reuse={"layers": ["*"]}), (3, 64, 64))
+    assert with_head.rows[-1].reason == "model.fc.weight is 5 x 1024 there, 3 x 1024 here"
