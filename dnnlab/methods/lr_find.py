@@ -303,15 +303,11 @@ def _started(config: Config, run: Path | None, seed: int | None = None) -> Start
     # What lowers the rate, or ends a training, belongs to a training that goes on.
     state.best, state.plateau, state.lr_factor, state.ended = None, Plateau(), 1.0, ""
     state.tally = Tally()
-    tensors = {
-        group: {name: tensor.clone() for name, tensor in held.items()}
-        for group, held in state.tensors().items()
-    }
     own = config.experiment.training.seed
     return Start(
         config=config,
         data=data,
-        tensors=tensors,
+        tensors=state.tensors(),
         numbers=state.numbers(),
         step=state.step,
         seed=own if seed is None else seed,

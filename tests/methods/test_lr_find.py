@@ -141,12 +141,37 @@ def test_a_run_begins_with_its_newest_weights_and_their_memory(tmp_path: Path) -
     assert result.orders[0].losses[0] == longer.engine.advance(13).losses[12]
 
 
+def test_a_run_is_tested_with_the_same_rates_as_a_config(tmp_path: Path) -> None:
+    begin = from_run(finished_run(tmp_path, NET))
+    result = find(begin, RangeTest(start=1e-4, end=1e-1, updates=60, orders=1))
+    shares = tuple(1e-4 * 1000 ** (update / 59) / 0.02 for update in range(60))
+    listed = Listed(shares=(0.0,) * 12 + shares)
+    session = begin.training(seed=42, schedule=listed, updates=60)
+    losses = session.engine.advance(72).losses
+    assert losses == pytest.approx(result.orders[0].losses.tolist(), rel=1e-4)
+
+
 def test_what_lowers_the_rate_of_a_run_has_no_part_in_the_test(tmp_path: Path) -> None:
-    run = finished_run(tmp_path, NET, "schedule={name: performance, patience: {updates: 1}}")
+    """A rate that changes nothing is lowered again and again, and then the training ends."""
+    run = finished_run(
+        tmp_path,
+        NET,
+        "optimizer.lr=1e-20",
+        "schedule={name: performance, patience: {updates: 1}}",
+        "regularization.early_stopping={patience: {updates: 9}}",
+        "training.evaluate_every={updates: 1}",
+    )
+    saved = json.loads(next(run.glob("checkpoints/*/state.json")).read_text())["state"]
+    assert saved["plateau"]["factor"] < 1
+    assert saved["ended"]
+    assert saved["best"]
     begin = from_run(run)
     assert begin.numbers["plateau"]["factor"] == 1.0
     assert begin.numbers["lr_factor"] == 1.0
     assert begin.numbers["ended"] == ""
+    assert begin.numbers["best"] is None
+    first, *_ = find(begin, RangeTest(updates=50, orders=1)).orders
+    assert len(first.losses) > 10
 
 
 def test_a_run_whose_data_changed_is_refused(tmp_path: Path) -> None:
@@ -287,6 +312,7 @@ def test_other_parts_have_their_part(line: str, tmp_path: Path) -> None:
         ((0.4, 0.5, 0.6), (0.1, 0.1, 0.1), True),
         ((1.0, 0.5, math.nan), (0.01, 0.01, math.nan), True),
         ((1.0, math.nan, math.nan), (0.01, math.nan, math.nan), False),
+        ((math.nan,) * 3, (math.nan,) * 3, False),
     ],
 )
 def test_the_verdict(losses: tuple[float, ...], errors: tuple[float, ...], not_worse: bool) -> None:

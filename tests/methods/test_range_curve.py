@@ -143,6 +143,19 @@ def test_one_order_that_diverges_earlier_counts() -> None:
     assert decades_between(found.turning_point, LR[329]) < HALF_WINDOW
 
 
+def test_one_of_many_that_has_ended_still_counts() -> None:
+    """Its loss stands for one fall above the first: an eighth of two is more than a fifth."""
+    found = analyze(LR, [curve(1e9)[:400]] * 7 + [curve(1e9)[:330]])
+    assert decades_between(found.turning_point, LR[329]) < HALF_WINDOW
+
+
+def test_an_explosion_reaches_back_no_farther_than_a_rise() -> None:
+    """Were it not cut off, it would be felt as soon as the window touches it."""
+    losses = noisy(curve(1e9), 0.1)
+    losses[LR > 0.3] = 1e30
+    assert decades_between(analyze(LR, [losses]).turning_point, 0.3) < 0.8 * HALF_WINDOW
+
+
 def test_single_spikes_move_nothing() -> None:
     spiked = noisy(curve(), 0.1)
     spiked[::50] += 5
@@ -221,6 +234,12 @@ def test_it_stops_soon_after_divergence_and_not_before() -> None:
         stops = [end for end in range(1, COUNT) if has_diverged(losses[:end], DECADES)]
         # One fall and ten deviations above 2.3 is 6: the formula is there at 0.3 * sqrt(6.4).
         assert LR[stops[0]] == pytest.approx(0.3 * math.sqrt(6.4), rel=0.35)
+
+
+def test_without_noise_it_stops_one_fall_above_where_it_began() -> None:
+    """2.3 + 1.7 is reached at 0.3 * sqrt(4.4), and seen by a median of nine four points later."""
+    stops = [end for end in range(1, COUNT) if has_diverged(curve()[:end], DECADES)]
+    assert LR[stops[0] - 1] == pytest.approx(0.3 * math.sqrt(4.4) * (LR[4] / LR[0]), rel=0.06)
 
 
 def test_noise_and_a_constant_never_stop_it() -> None:
