@@ -70,7 +70,9 @@ def _rows(result: Range) -> Iterator[tuple[str, str, str]]:
 def _between(ends: tuple[float, float] | None, result: Range) -> str:
     if len(result.orders) == 1:
         return ""
-    return "not in every order" if ends is None else f"single orders: {ends[0]:.2g} to {ends[1]:.2g}"
+    return (
+        "not in every order" if ends is None else f"single orders: {ends[0]:.2g} to {ends[1]:.2g}"
+    )
 
 
 def _each(ends: tuple[float, float] | None, result: Range) -> str:
@@ -105,7 +107,7 @@ def verdict(verified: Verification) -> Iterator[str]:
         ended = f"{shown(loss)} ± {error:.1g}" if loss == loss else "diverged"
         yield f"  {lr:<8.2g}  {ended}"
     if verified.not_worse:
-        yield "the pick is not worse than a third of it or three times it"
+        yield "the pick is not worse than the others by more than their noise"
     else:
         yield "the pick is worse than another: so short a training is not all, but look at it"
 
@@ -143,8 +145,9 @@ def picture(result: Range, title: str) -> bytes:
     values = found.smooth.values
     if len(values):
         axes.plot(found.lr[: len(values)], values, color="#1f3b63", linewidth=2, label="smoothed")
-        margin = 0.15 * max(float(np.ptp(values)), found.noise)
-        axes.set_ylim(float(values.min()) - margin - 2 * found.noise, float(values.max()) + margin)
+        margin = 0.1 * float(np.ptp(values)) + 4 * found.noise
+        if margin > 0:
+            axes.set_ylim(float(values.min()) - margin, float(values.max()) + margin)
     if found.low is not None and found.high is not None:
         axes.axvspan(found.low, found.high, color="#dcefdc", zorder=0, label="usable")
     for name, rate, color, style in (
@@ -165,7 +168,7 @@ def picture(result: Range, title: str) -> bytes:
     if found.refusal is not None:
         axes.set_title(f"{title}\nno suggestion: {found.refusal.reason.replace('_', ' ')}")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", frameon=False, fontsize=9)
+        axes.legend(loc="best", framealpha=0.9, edgecolor="none", fontsize=9)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     buffer = io.BytesIO()

@@ -144,8 +144,8 @@ def test_one_order_that_diverges_earlier_counts() -> None:
 
 
 def test_one_of_many_that_has_ended_still_counts() -> None:
-    """Its loss stands for one fall above the first: an eighth of two is more than a fifth."""
-    found = analyze(LR, [curve(1e9)[:400]] * 7 + [curve(1e9)[:330]])
+    """Its loss stands for one fall above the first: two, in 24 orders, are over a twentieth."""
+    found = analyze(LR, [curve(1e9)[:400]] * 23 + [curve(1e9)[:330]])
     assert decades_between(found.turning_point, LR[329]) < HALF_WINDOW
 
 
