@@ -361,17 +361,33 @@ def adversaries_do_not_converge(experiment: Experiment) -> Iterator[Finding]:
     pretraining = experiment.pretraining
     if pretraining is None or pretraining.name != "gan":
         return
-    places: list[Path] = []
-    if experiment.regularization.early_stopping is not None:
-        places.append(("regularization", "early_stopping"))
-    if experiment.schedule.looks_back:
-        places.append(("schedule",))
-    for place in places:
+    for place in _looking_back(experiment):
         yield Finding(
             place,
             "of two adversaries one's loss rises where the other's falls: neither says when it is "
             "enough (Goodfellow et al., 2014, section 4)",
         )
+
+
+def layers_that_wait_for_their_turn(experiment: Experiment) -> Iterator[Finding]:
+    """Before the last layer has learned, the whole net's error says little of those below."""
+    pretraining = experiment.pretraining
+    if pretraining is None or not pretraining.phases(("dense1", "output")):
+        return
+    for place in _looking_back(experiment):
+        yield Finding(
+            place,
+            "layers learn one after the other: the whole net's error falls when the last one's "
+            "turn comes, and need not before (Bengio et al., 2007)",
+        )
+
+
+def _looking_back(experiment: Experiment) -> Iterator[Path]:
+    """Yields the settings that act when a measurement is no longer better."""
+    if experiment.regularization.early_stopping is not None:
+        yield ("regularization", "early_stopping")
+    if experiment.schedule.looks_back:
+        yield ("schedule",)
 
 
 RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
@@ -399,4 +415,5 @@ RULES: tuple[Callable[[Experiment], Iterator[Finding]], ...] = (
     bias_before_batch_norm,
     machines_need_sigmoids,
     adversaries_do_not_converge,
+    layers_that_wait_for_their_turn,
 )

