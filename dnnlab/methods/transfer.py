@@ -15,7 +15,7 @@ from dnnlab.plan import Plan
 from dnnlab.runs.heritage import Heritage
 from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.phases import Phases, of_transfer
-from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, compare
+from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, Row, compare
 
 
 class NothingInCommon(RunError):
@@ -31,14 +31,9 @@ class NothingInCommon(RunError):
 
 
 @dataclass(frozen=True)
-class TableRow:
+class TableRow(Row):
     """What becomes of a layer, and when it learns."""
 
-    layer: str
-    fate: str
-    reason: str
-    shape: tuple[int, ...]
-    parameters: int
     frozen_until: int | None
     """The update at which it begins to learn; 0: it does from the start; None: never."""
     lr_factors: tuple[float, ...]
@@ -190,11 +185,7 @@ def _table(source: Source, reused: Reused, phases: Phases, plan: Plan) -> Table:
         learns = [phase.start for phase in begun if not phase.frozen(row.layer)]
         rows.append(
             TableRow(
-                layer=row.layer,
-                fate=row.fate,
-                reason=row.reason,
-                shape=row.shape,
-                parameters=row.parameters,
+                **vars(row),
                 frozen_until=learns[0] if learns else None,
                 lr_factors=tuple(phase.factors[row.layer] for phase in begun),
             )
