@@ -346,8 +346,8 @@ def _rise(
     start: Start, test: RangeTest, seed: int, at: Callable[[int], None]
 ) -> tuple[Floats, str, Machine]:
     """Returns the loss of every update, why there are no more, and where it was measured."""
-    own = start.config.experiment.optimizer.lr
-    schedule = Rising(
+    own = start.config.experiment.optimizer.lr  # may be so small that a share of it is no setting
+    schedule = Rising.model_construct(
         first=test.start / own, last=test.end / own, begin=start.step, updates=test.updates
     )
     session = start.training(seed=seed, schedule=schedule, updates=test.updates)
@@ -384,7 +384,7 @@ def train_at(start: Start, rate: float, updates: int) -> tuple[float, float]:
     Returns the mean loss of the last fifth of the updates and its standard error, nan if it
     diverged.
     """
-    schedule = Level(share=rate / start.config.experiment.optimizer.lr)
+    schedule = Level.model_construct(share=rate / start.config.experiment.optimizer.lr)
     session = start.training(seed=start.seed, schedule=schedule, updates=updates)
     losses: list[float] = []
     while len(losses) < updates:
