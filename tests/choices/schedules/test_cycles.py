@@ -53,7 +53,9 @@ def test_the_cosine_shape_meets_the_linear_one_at_corners_and_middles() -> None:
     assert cosine.lr_factor(112, Span(1000, 10)) == pytest.approx(quarter, rel=0.01)
 
 
-@given(total=st.integers(1, 500), final=st.just(0.0) | st.floats(1e-30, 1), start=st.floats(0.001, 1))
+@given(
+    total=st.integers(1, 500), final=st.just(0.0) | st.floats(1e-30, 1), start=st.floats(0.001, 1)
+)
 def test_one_cycle_stays_within_its_bounds_however_short(
     total: int, final: float, start: float
 ) -> None:
