@@ -72,7 +72,8 @@ def _let_the_name_stand_alone(
     def visit(part: Any) -> None:
         if isinstance(part, dict):
             forms = part.get("anyOf")
-            if forms and [form.get("$ref") for form in forms] == wanted and bare:
+            named = [form.get("$ref") for form in forms or () if form.get("type") != "null"]
+            if forms and named == wanted and bare:
                 part["anyOf"] = [{"enum": bare, "type": "string"}, *forms]
             for value in part.values():
                 visit(value)

@@ -42,11 +42,19 @@ def test_shipped_configs_are_valid_and_point_to_the_schema(validator: Any, path:
         "regularization: {dropout: {rate: 0.2, where: {top: 2}}}",
         "training: {epochs: 3, threads: auto, evaluate_every: {updates: 5}}",
         "gradient_clipping: null",
+        "pretraining: rbm",
+        "pretraining: null",
         "metrics: [accuracy]",
     ],
 )
 def test_what_dnnlab_accepts_the_schema_accepts(validator: Any, line: str) -> None:
     assert not refused(validator, START + line)
+
+
+def test_a_layers_own_choice_may_be_its_name_alone(validator: Any) -> None:
+    own = START.replace("[10]", "[{units: 10, activation: %s, normalization: null}]")
+    assert not refused(validator, own % "selu")
+    assert refused(validator, own % "silu")
 
 
 @pytest.mark.parametrize(
