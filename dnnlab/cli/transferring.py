@@ -82,7 +82,7 @@ def transfer(
         show_warnings(config.warnings(), sys.stderr)
         for text in _unlike(config, origin):
             note(text)
-    foreseen = _foreseen(config, origin)
+    foreseen = _foreseen(config, origin, runs)
     if dry_run:
         if name is not None:
             from dnnlab.runs.names import check_name
@@ -123,19 +123,22 @@ def _unlike(config: Config, origin: Origin) -> Iterator[str]:
         )
 
 
-def _foreseen(config: Config, origin: Origin) -> Prepared:
+def _foreseen(config: Config, origin: Origin, runs: Path) -> Prepared:
     """Returns what will be reused, before anything is trained for it. Shows the table of nets that
     have nothing in common.
     """
-    from dnnlab.methods.source import load_source
+    from dnnlab.methods.source import load_source, run_of
     from dnnlab.methods.transfer import NothingInCommon, expected, prepare
 
-    source: Source
+    path, there = origin.path, True
     if origin.config is not None:
-        source = expected(origin.config)
+        path, there = run_of(origin.config, runs)
+    source: Source
+    if path is not None and there:
+        source = load_source(path, origin.which)
     else:
-        assert origin.path is not None
-        source = load_source(origin.path, origin.which)
+        assert origin.config is not None
+        source = expected(origin.config)
     try:
         return prepare(config, source)
     except NothingInCommon as error:

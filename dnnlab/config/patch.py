@@ -43,10 +43,7 @@ def _patched(content: bytes, lr: str) -> bytes:
         text = _inserted(text, top, "optimizer", f"{{lr: {lr}}}")
     elif isinstance(optimizer, yaml.MappingNode):
         old = _value(optimizer, "lr")
-        if old is None:
-            text = _inserted(text, optimizer, "lr", lr)
-        else:
-            text = _replaced(text, old, lr)
+        text = _inserted(text, optimizer, "lr", lr) if old is None else _replaced(text, old, lr)
     else:
         text = _replaced(text, optimizer, f"{{name: {_of(text, optimizer)}, lr: {lr}}}")
     return mark + text.encode()

@@ -176,7 +176,7 @@ def _inner(spec: type[Spec]) -> Iterator[tuple[str, type[Spec]]]:
 
 def _default(value: Any) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_default, value))}]"
+        return f"[{', '.join(map(_one_of_several, value))}]"
     if isinstance(value, Duration):
         return counted(value.epochs, "epoch") if value.epochs else f"{value.updates} updates"
     if isinstance(value, Spec):
@@ -188,7 +188,14 @@ def _default(value: Any) -> str:
     return _yaml(value)
 
 
+def _one_of_several(value: Any) -> str:
+    is_group = isinstance(value, Spec) and not isinstance(value, Duration)
+    return _yaml(value.model_dump(exclude_unset=True)) if is_group else _default(value)
+
+
 def _yaml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_yaml(each)}' for key, each in value.items())}}}"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -210,6 +217,8 @@ def _words(annotation: Any) -> str:
         if annotation.__name__ == "Duration":
             return "epochs, or {updates: n}"
         return choice_name(annotation) or "mapping"
+    if origin is dict:
+        return f"mapping of {_words(args[0])} to {_words(args[1])}"
     if origin is tuple:
         return f"list of {_words(args[0])}"
     if hasattr(annotation, "__metadata__"):

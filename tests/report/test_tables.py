@@ -48,6 +48,7 @@ def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "test": {"loss": 0.25, "accuracy": 0.975, "other": 1.0},
         "best": {"step": 1700, "metric": "loss", "value": 0.2},
         "seconds": 7.5,
+        "trainings": None,
     }
     begun = {
         "run": "b",
@@ -56,12 +57,16 @@ def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "test": None,
         "best": None,
         "seconds": None,
+        "trainings": None,
     }
-    show_runs([finished, begun], console())
+    study = {**begun, "run": "c", "state": "interrupted", "trainings": {"done": 7, "of": 20}}
+    measured = "loss 0.2500, accuracy 0.9750"
+    show_runs([finished, begun, study], console())
     assert lines_of(capsys) == [
-        "run            state     updates  test                          best         time",
-        "a-digits-0001  finished  1,720    loss 0.2500, accuracy 0.9750  loss 0.2000  7.5 s",
-        "b              running   10       -                             -            -",
+        f"run            state        updates            {'test':<28} best         time",
+        f"a-digits-0001  finished     1,720              {measured}  loss 0.2000  7.5 s",
+        f"b              running      10                 {'-':<28} -            -",
+        f"c              interrupted  7 of 20 trainings  {'-':<28} -            -",
     ]
 
 
@@ -115,6 +120,7 @@ def test_what_files_of_others_say_is_shown_whatever_it_is(
         "test": {HOSTILE: value},
         "best": {"metric": HOSTILE, "value": value},
         "seconds": value,
+        "trainings": None,
     }
     show_runs([run, {**run, "test": value, "best": value}], console())
     _, first, second = lines_of(capsys)
