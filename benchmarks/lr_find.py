@@ -414,8 +414,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name, score in scores.items():
         row, refused = score.row(), score.refused_wrongly / len(score.usable)
+        wrong = abs(1 - row["usable"] - refused)
         print(
-            f"| {name} | {row['usable']:.0%} | {abs(1 - row['usable'] - refused):.0%} | {refused:.0%} "
+            f"| {name} | {row['usable']:.0%} | {wrong:.0%} | {refused:.0%} "
             f"| {row['error']:.2f} | {row['spread']:.2f} | {row['refused']:.0%} |"
         )
     print()

@@ -63,10 +63,10 @@ def test_runs(capsys: pytest.CaptureFixture[str]) -> None:
     measured = "loss 0.2500, accuracy 0.9750"
     show_runs([finished, begun, study], console())
     assert lines_of(capsys) == [
-        f"run            state        updates            {'test':<28} best         time",
+        f"run            state        updates            {'test':<29} best         time",
         f"a-digits-0001  finished     1,720              {measured}  loss 0.2000  7.5 s",
-        f"b              running      10                 {'-':<28} -            -",
-        f"c              interrupted  7 of 20 trainings  {'-':<28} -            -",
+        f"b              running      10                 {'-':<29} -            -",
+        f"c              interrupted  7 of 20 trainings  {'-':<29} -            -",
     ]
 
 
