@@ -14,7 +14,7 @@ from dnnlab.methods.source import Source, worth_reusing
 from dnnlab.plan import Plan
 from dnnlab.runs.heritage import Heritage
 from dnnlab.training.data import Data, prepare_for
-from dnnlab.training.phases import Phases, of_transfer
+from dnnlab.training.phases import Phases, begins_anew, of_transfer
 from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, Row, compare
 
 
@@ -50,6 +50,8 @@ class Table:
     """The source's layers that nothing is taken from."""
     phases: tuple[int, ...]
     """The first update of each phase."""
+    anew: tuple[int, ...]
+    """The updates at which the optimizer begins anew."""
     updates_per_epoch: int
     total_updates: int
 
@@ -72,6 +74,7 @@ class Table:
             ],
             "unused": list(self.unused),
             "phases": list(self.phases),
+            "anew": list(self.anew),
             "updates_per_epoch": self.updates_per_epoch,
             "total_updates": self.total_updates,
         }
@@ -195,6 +198,7 @@ def _table(source: Source, reused: Reused, phases: Phases, plan: Plan) -> Table:
         rows=tuple(rows),
         unused=reused.unused,
         phases=tuple(phase.start for phase in begun),
+        anew=tuple(phase.start for phase in begun if begins_anew(phases, phase.start)),
         updates_per_epoch=plan.updates_per_epoch,
         total_updates=plan.total_updates,
     )

@@ -53,8 +53,8 @@ def show_transfer(transfer: Table, lr: float, out: Console) -> None:
         listed = ", ".join(transfer.unused[:12])
         more = f" and {len(transfer.unused) - 12} more" if len(transfer.unused) > 12 else ""
         out.print(f"not used of it: {cell(listed)}{more}")
-    if len(transfer.phases) > 1:
-        updates = ", ".join(f"{start:,}" for start in transfer.phases[1:])
+    if transfer.anew:
+        updates = ", ".join(f"{start:,}" for start in transfer.anew)
         out.print(f"the optimizer begins anew at update {updates}")
     if any(row.frozen_until != 0 for row in transfer.rows):
         out.print("dropout goes on in frozen layers; their batch normalization stands still")

@@ -19,8 +19,7 @@ class Phase:
     """
 
     start: int
-    """Its first update. There the optimizer's memory begins anew, unless it is the very first: what
-    it remembers is of a smaller net."""
+    """Its first update."""
     factors: Mapping[str, float]
     """What the learning rate of each layer is multiplied by, by the layer's name; 0: frozen."""
     still: frozenset[str] = frozenset()
@@ -38,6 +37,17 @@ Phases = Sequence[Phase]
 def phase_at(phases: Phases, update: int) -> int:
     """Returns the number of the phase that an update, counted from 0, belongs to."""
     return max((number for number, phase in enumerate(phases) if phase.start <= update), default=0)
+
+
+def begins_anew(phases: Phases, update: int) -> bool:
+    """Whether the optimizer's memory begins anew with an update: where other layers learn than
+    before, for what it remembers is of another net.
+    """
+    number = phase_at(phases, update)
+    if not phases or number == 0 or phases[number].start != update:
+        return False
+    before, now = phases[number - 1], phases[number]
+    return any(before.frozen(layer) is not now.frozen(layer) for layer in now.factors)
 
 
 def frozen_so_far(phases: Phases, step: int) -> list[str]:

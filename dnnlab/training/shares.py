@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dnnlab.experiment import Experiment
 from dnnlab.kernels.network import NamedLayer
-from dnnlab.training.phases import Phases, phase_at
+from dnnlab.training.phases import Phases, begins_anew, phase_at
 from dnnlab.training.pieces import Pieces
 from dnnlab.training.state import State
 
@@ -62,13 +62,13 @@ class Shares:
                 part.eval()
 
     def begin(self, update: int) -> None:
-        """Makes ready for an update: with a new phase the optimizer begins anew."""
+        """Makes ready for an update: where other layers learn, the optimizer begins anew."""
         if not self.phases:
             return
         number = phase_at(self.phases, update)
         if number != self.phase:
             self.training_mode(update)
-        if update == self.phases[number].start and update > 0:
+        if begins_anew(self.phases, update):
             self._state.forget(self._optimizer)
 
     def gradients(self) -> Sequence[Tensor]:

@@ -101,6 +101,7 @@ def test_what_is_reused_is_the_sources_and_frozen_for_as_long_as_was_said(
         ("output", "new", 0),
     ]
     assert (table["unused"], table["phases"]) == (["output"], [0, 6, 9])
+    assert table["anew"] == [6, 9]
 
 
 def test_a_frozen_layer_that_moves_is_a_bug_that_is_seen(source: Path, tmp_path: Path) -> None:

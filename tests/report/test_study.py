@@ -138,7 +138,7 @@ def test_the_table_of_layers_says_what_when_and_at_which_rate() -> None:
         TableRow("dense2", "skipped", "dense2.weight is 9 x 5 there", (4, 5), 24, 0, (1.0, 1.0)),
         TableRow("output", "reused", "", (3, 4), 15, None, (0.0, 0.0)),
     )
-    table = Table("runs/a[b]", rows, ("old",), (0, 30), 10, 50)
+    table = Table("runs/a[b]", rows, ("old",), (0, 30), (30,), 10, 50)
     lines = shown(show_transfer, table, 0.01)
     assert lines[0] == "from runs/a[b]:"
     assert lines[2].split() == [

@@ -4,7 +4,14 @@ import pytest
 
 from dnnlab.choices.transfer import Transfer
 from dnnlab.plan import Plan
-from dnnlab.training.phases import Phase, frozen_so_far, of_pretraining, of_transfer, phase_at
+from dnnlab.training.phases import (
+    Phase,
+    begins_anew,
+    frozen_so_far,
+    of_pretraining,
+    of_transfer,
+    phase_at,
+)
 from dnnlab.training.reuse import NoSuchLayer
 from tests.support import experiment_of
 
@@ -101,6 +108,18 @@ def test_the_phase_of_an_update() -> None:
     phases = of_transfer(Transfer(), plan(), LAYERS, REUSED)
     assert [phase_at(phases, update) for update in (0, 39, 40, 99)] == [0, 0, 1, 1]
     assert phase_at((), 5) == 0
+
+
+def test_the_optimizer_begins_anew_where_other_layers_learn_and_nowhere_else() -> None:
+    stages = [
+        {"epochs": 1},
+        {"epochs": 1, "unfreeze": "all"},
+        {"epochs": 1, "unfreeze": "all", "lr_factor": 0.1},
+        {"unfreeze": {"top": 1}},
+    ]
+    phases = of_transfer(transfer(stages=stages), plan(), LAYERS, REUSED)
+    assert [update for update in range(100) if begins_anew(phases, update)] == [10, 30]
+    assert not begins_anew((), 0)
 
 
 def test_frozen_so_far_looks_at_updates_that_were_applied() -> None:

@@ -143,6 +143,18 @@ def test_one_phase_in_which_all_learn_is_no_phases_to_the_bit(tmp_path: Path) ->
     torch.testing.assert_close(third.weights, other.weights, rtol=1e-4, atol=1e-6)
 
 
+def test_a_rate_alone_that_changes_leaves_the_memory_as_it_is(tmp_path: Path) -> None:
+    """A phase at the same rate is no phase at all."""
+    lines = "optimizer: {name: nadam, lr: 0.01}"
+    factors = {"dense1": 1.0, "dense2": 1.0, "output": 1.0}
+    engine, state = engine_of(lines, tmp_path, (Phase(0, factors), Phase(5, factors)))
+    engine.advance(12)
+    plain, other = engine_of(lines, tmp_path, ())
+    plain.advance(12)
+    assert torch.equal(state.weights, other.weights)
+    assert state.applied == 12
+
+
 def test_how_one_looks_up_in_between_changes_nothing(tmp_path: Path) -> None:
     lines = HARD
     whole, one = engine_of(lines, tmp_path, PHASES)

@@ -6,8 +6,9 @@ from tests.support import experiment_of, refusal_of
 DIGITS = Signature((8, 8), 10, "classification")
 TEXT = """
 data: digits
-architecture: {name: mlp, hidden: [6, {units: 5, repeat: 2, normalization: batch}]}
+architecture: {name: mlp, hidden: [6, {units: 5, repeat: 2}]}
 activation: elu
+normalization: batch
 regularization: {l2: 1e-3, max_norm: 1, dropout: 0.1}
 pretraining: {name: gan, codings: 4}
 """
@@ -29,7 +30,7 @@ def test_the_generator_mirrors_the_net_and_has_nothing_but_layers() -> None:
 
 
 def test_its_layers_can_be_named_and_have_to_be_where_none_can_be_mirrored() -> None:
-    mlp = "{name: mlp, hidden: [6, {units: 5, repeat: 2, normalization: batch}]}"
+    mlp = "{name: mlp, hidden: [6, {units: 5, repeat: 2}]}"
     named = TEXT.replace("codings: 4", "codings: 4, generator: [9]")
     for text, expected in (
         (named, (9,)),
@@ -38,4 +39,4 @@ def test_its_layers_can_be_named_and_have_to_be_where_none_can_be_mirrored() -> 
     ):
         assert experiment_of(text).pretraining.generator == expected  # type: ignore[union-attr]
     (sentence,) = refusal_of(TEXT.replace(mlp, CNN % ""))
-    assert sentence.startswith("6:14 pretraining: generator: units of its hidden layers"), sentence
+    assert sentence.startswith("7:14 pretraining: generator: units of its hidden layers"), sentence

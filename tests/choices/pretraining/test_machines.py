@@ -70,6 +70,10 @@ def test_one_machine_learns_after_the_other_and_what_comes_back_is_nearer(
             "normalization.input: a Boltzmann machine has weights and biases",
         ),
         ("regularization: {dropout: 0.2}\n", "regularization.dropout: a Boltzmann machine has"),
+        (
+            "regularization: {dropout: {rate: 0.2, where: {top: 1}}}\n",
+            "regularization.dropout: a Boltzmann machine has",
+        ),
     ],
 )
 def test_what_machines_have_not(more: str, expected: str) -> None:
