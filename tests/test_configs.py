@@ -44,7 +44,11 @@ def test_its_head_says_how_to_run_it_and_what_to_expect(path: Path) -> None:
     head = [line for line in lines if line.startswith("#")]
     assert lines[0] == "# yaml-language-server: $schema=dnnlab.schema.json"
     verb = "train" if read(path).experiment.pretraining is None else "pretrain"
-    assert any(line == f"#   dnnlab {verb} configs/{path.name}" for line in head)
+    ways = [f"#   dnnlab {verb} configs/{path.name}"]
+    if path.stem.startswith("task_"):
+        a, b = path.stem.replace("task_b", "task_a"), path.stem.replace("task_a", "task_b")
+        ways = [f"#   dnnlab transfer --from configs/{a}.yaml --to configs/{b}.yaml"]
+    assert any(line.startswith(way) for way in ways for line in head)
     expected = [line for line in head if line.startswith("# Expect: ")]
     assert len(expected) == 1
     assert any(character.isdigit() for character in expected[0])

@@ -12,8 +12,7 @@ import pytest
 from dnnlab.config.read import Config
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.kernels.statistics import estimate
-from dnnlab.methods import study as studies
-from dnnlab.methods.source import find_source, run_of
+from dnnlab.methods.source import find_source, run_of, training_of
 from dnnlab.methods.study import Origin, Study, arms_of_depths, arms_of_transfer, begin, reopen
 from dnnlab.methods.train import Interrupted, Training
 from dnnlab.methods.verify_resume import differences
@@ -202,7 +201,7 @@ def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     whole = shutil.copytree(first, tmp_path / "whole")
     (first / "result.json").unlink()
     assert run_of(a, runs) == (first, False)
-    found = studies.training_of(a, runs=runs, command=[], at_folder=lambda: None)
+    found = training_of(a, runs=runs, command=[], at_folder=lambda: None)
     assert isinstance(found, Training)
     follow("", found, found.carry_on())
     assert differences(first, whole) == []

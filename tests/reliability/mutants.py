@@ -79,6 +79,20 @@ RULES = "tests/methods/test_resume.py"
 DISK, FOLDER = "dnnlab/disk.py", "dnnlab/runs/folder.py"
 CHECKPOINTS, STATE = "dnnlab/runs/checkpoints.py", "dnnlab/training/state.py"
 RESUME = "dnnlab/methods/resume.py"
+SHARES = "dnnlab/training/shares.py"
+FROZEN = "tests/training/test_shares.py::test_frozen_is_frozen_whatever_else_changes_weights"
+GROUPS = "tests/training/test_shares.py"
+ONE_NUMBER = (
+    "tests/training/test_shares.py::test_one_phase_in_which_all_learn_is_no_phases_to_the_bit"
+)
+TRANSFER = "tests/methods/test_transfer.py"
+MOVED = f"{TRANSFER}::test_a_frozen_layer_that_moves_is_a_bug_that_is_seen"
+VERIFIED = f"{TRANSFER}::test_the_weights_a_run_began_with_are_verified"
+SCALED = f"{TRANSFER}::test_inputs_are_scaled_as_those_that_the_weights_were_learned_from"
+CURVE = "tests/methods/test_label_curve.py"
+BEGUN = "tests/methods/test_study.py::test_a_training_that_was_killed_while_it_began_is_begun_again"
+TENSORS = "return tensors_in(verified(run / REUSED, entry, None), run / REUSED)"
+HEIR = "return prepare_for(config.experiment, examine_once, saved.scaling)"
 
 MUTANTS: tuple[Mutant, ...] = (
     # What makes things durable, and in which order.
@@ -196,6 +210,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "tests/runs/test_checkpoints.py",
         "if strangers := set():",
     ),
+    # What is frozen stays frozen, and what is reused is the source's.
+    Mutant(SHARES, "parameters[name].requires_grad_(learns)", FROZEN),
+    Mutant(SHARES, "part.eval()", FROZEN),
+    Mutant(SHARES, "self._state.forget(self._optimizer)", GROUPS),
+    Mutant(SHARES, "rate = lr * group.factor", GROUPS, "rate = lr"),
+    Mutant(SHARES, "numbers[name].copy_(slot)", ONE_NUMBER),
+    Mutant(
+        "dnnlab/training/eager.py",
+        "if weights.requires_grad:",
+        FROZEN,
+        "if True:",
+        "in self.bounded",
+    ),
+    Mutant("dnnlab/methods/train.py", "session.check_frozen()", MOVED),
+    Mutant(STATE, "tensor.copy_(self.given[name])", TRANSFER, "tensor.zero_()"),
+    Mutant(
+        "dnnlab/runs/heritage.py",
+        TENSORS,
+        VERIFIED,
+        "return tensors_in((run / REUSED).read_bytes(), run)",
+    ),
+    Mutant(RESUME, HEIR, SCALED, "return None"),
+    Mutant("dnnlab/methods/study.py", "experiment = _with_draw(experiment, seed)", CURVE),
+    Mutant("dnnlab/runs/study.py", "disk.remove_folder(path)", BEGUN, after="def member"),
 )
 
 

@@ -33,7 +33,7 @@ from dnnlab.methods.trained import load_trained
 from dnnlab.runs import checkpoints, lock
 from dnnlab.runs.listing import list_runs
 from dnnlab.training import machine
-from dnnlab.training.data import Data, prepare_for
+from dnnlab.training.data import Data, Scaling, prepare_for
 from dnnlab.training.examination import Examiner
 
 TEXT = """
@@ -64,7 +64,9 @@ def quick() -> Iterator[None]:
     """Lets data be prepared, and dnnlab's own files be read, only once: a run is opened often."""
     known: dict[tuple[Dataset, str], Data] = {}
 
-    def prepared(experiment: Experiment, examine: Examiner | None = None) -> Data:
+    def prepared(
+        experiment: Experiment, examine: Examiner | None = None, scaling: Scaling | None = None
+    ) -> Data:
         key = experiment.data, experiment.task
         if key not in known:
             known[key] = prepare_for(experiment)

@@ -31,7 +31,7 @@ def transfer(**settings: object) -> Transfer:
 
 def fates(
     network: Network, offer: Offer, shape: tuple[int, ...] = (6,), **settings: object
-) -> list:
+) -> list[tuple[str, str, str]]:
     rows = compare(network, offer, transfer(**settings), shape).rows
     return [(row.layer, row.fate, row.reason) for row in rows]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +26,7 @@ PHASES = (
     Phase(0, {"dense1": 0.0, "dense2": 1.0, "output": 0.5}),
     Phase(5, {"dense1": 0.1, "dense2": 1.0, "output": 0.5}),
 )
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "{name: sgd, lr: 0.1}": lambda p: torch.optim.SGD(p, lr=0.1),
     "{name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}": lambda p: torch.optim.SGD(
         p, lr=0.1, momentum=0.9, nesterov=True
@@ -67,7 +69,7 @@ def test_it_is_torchs_parameter_groups_with_a_new_optimizer_at_each_phase(
             rows = batches[update]
             theirs.zero_grad()
             inputs, targets = engine.train.inputs[rows], engine.train.targets[rows]
-            cross_entropy(module(inputs), targets).backward()
+            cross_entropy(module(inputs), targets).backward()  # type: ignore[no-untyped-call]
             if phase.factors["dense1"] == 0:
                 for each in groups[0]["params"]:
                     each.grad = None
