@@ -21,7 +21,7 @@ from dnnlab.cli.options import (
 )
 from dnnlab.cli.signals import stop_at_interrupt, stoppable
 from dnnlab.cli.training import DryRun, Name, train
-from dnnlab.report.screen import say, show_json, show_warnings
+from dnnlab.report.screen import note, say, show_json, show_warnings
 
 LabelCurve = Annotated[
     str | None,
@@ -97,6 +97,8 @@ def pretrain(
     if not quiet:
         show_warnings(lesson.warnings(), sys.stderr)
         show_warnings(question.warnings() if target is not None else [], sys.stderr)
+    if lesson.experiment.pretraining.learns_labels and not quiet:
+        note("the lesson looks at labels too, which the trainings from scratch never see")
     arms = arms_of_labels(question.experiment, counts)
     check_arms(question, arms, expected(lesson))
     if dry_run:
