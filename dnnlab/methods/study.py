@@ -126,7 +126,8 @@ class Origin:
     def to_json(self) -> dict[str, Any]:
         """Returns it as study.json keeps it."""
         if self.config is None:
-            return {"path": str(self.path), "checkpoint": self.which}
+            assert self.path is not None
+            return {"path": str(self.path.absolute()), "checkpoint": self.which}
         return {
             "settings": settings(self.config.experiment),
             "name": self.config.name,

@@ -137,6 +137,29 @@ def test_a_training_that_was_killed_while_it_began_is_begun_again(tmp_path: Path
     assert (half / "result.json").exists()
 
 
+def test_a_study_goes_on_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = finished_run(Path(), A, name="a")
+    _, b = configs(Path())
+    arms = arms_of_transfer(b.experiment, scratch=False)
+    study = begin(
+        b,
+        "transfer",
+        Origin.of(source, "kept"),
+        arms,
+        seeds=1,
+        runs=Path("runs"),
+        name="s",
+        command=[],
+    )
+    study.folder.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(reopen(tmp_path / "runs" / "s").carry_on(follow)["arms"]) == 1
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     study = compared(tmp_path, "runs")
     with pytest.raises(RunError, match="in use"):
