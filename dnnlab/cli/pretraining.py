@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,11 @@ LabelCurve = Annotated[
 ]
 To = Annotated[
     Path | None,
-    typer.Option("--to", metavar="CONFIG", help="With --label-curve: how the labels are learned."),
+    typer.Option(
+        "--to",
+        metavar="CONFIG",
+        help="How labels are learned, to which --set does not apply.",
+    ),
 ]
 Seeds = Annotated[
     int | None,
@@ -93,7 +98,9 @@ def pretrain(
 
     stop_at_interrupt("nothing was written")
     counts = counts_of(label_curve)
-    question = labelled(lesson) if target is None else read(target)
+    question = labelled(lesson)
+    if target is not None:
+        question = replace(read(target, with_shortcuts([], seed, device)), name=lesson.name)
     if not quiet:
         show_warnings(lesson.warnings(), sys.stderr)
         show_warnings(question.warnings() if target is not None else [], sys.stderr)
@@ -110,7 +117,7 @@ def pretrain(
         return
     with stoppable() as stop:
         begun = study.begin(
-            lesson.with_experiment(question.experiment),
+            question,
             "labels",
             study.Origin.of(lesson, "kept"),
             arms,

@@ -88,7 +88,7 @@ def transfer(
             from dnnlab.runs.names import check_name
 
             check_name(name, runs)
-        _show_table(foreseen, quiet=json)
+        _show_table(foreseen, quiet=json or quiet)
         if json:
             show_json(foreseen.table.to_json())
         else:
@@ -203,7 +203,7 @@ def _arms(foreseen: Prepared, *, scratch: bool, depths: str | None) -> tuple[Kin
     experiment = foreseen.config.experiment
     if depths is None:
         return "transfer", arms_of_transfer(experiment, scratch=scratch)
-    return "depths", arms_of_depths(experiment, depths, len(foreseen.table.rows))
+    return "depths", arms_of_depths(experiment, depths, len(foreseen.table.rows), scratch=scratch)
 
 
 class _Follow:

@@ -41,7 +41,6 @@ NEVER = (
     "training.seed",
     "training.batch_size",
     "training.last_batch",
-    "pretraining",
     "transfer.reuse",
     "transfer.names",
     "transfer.scaling",

@@ -8,7 +8,7 @@ from dnnlab.choices.datasets.dataset import Holdout
 from dnnlab.choices.transfer import Transfer
 from dnnlab.config.read import Config, validate
 from dnnlab.config.yaml12 import Document
-from dnnlab.errors import ConfigError
+from dnnlab.errors import ConfigError, DataError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.source import Source
 from dnnlab.methods.study import SCRATCH, Arm
@@ -36,8 +36,13 @@ def labelled(config: Config) -> Config:
     own = training if isinstance(training, dict) else {}
     every = {"updates": UPDATES // 2}
     stages = [{"epochs": {"updates": FROZEN}, "unfreeze": "none"}, {"unfreeze": "all"}]
+    kept = {key: given[key] for key in KEPT if key in given}
+    if isinstance(kept.get("regularization"), dict):
+        kept["regularization"] = {
+            key: value for key, value in kept["regularization"].items() if key != "early_stopping"
+        }
     data: dict[str, Any] = {
-        **{key: given[key] for key in KEPT if key in given},
+        **kept,
         "optimizer": {"name": "nadam", "lr": 1e-3},
         "transfer": {"stages": stages},
         "training": {
@@ -94,5 +99,10 @@ def check_arms(config: Config, arms: tuple[Arm, ...], source: Source) -> None:
     that has nothing in common with the pretrained one.
     """
     for arm in arms:
-        if arm.transferred:
+        if not arm.transferred:
+            continue
+        try:
             prepare(config.with_experiment(arm.experiment), source)
+        except DataError as error:
+            text = f"--label-curve {arm.x}: {error.message}"
+            raise DataError(text, remedy="other numbers of labels") from error

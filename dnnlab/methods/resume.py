@@ -71,6 +71,8 @@ def _opened(folder: RunFolder, terms: Terms) -> Training:
     session = assemble(config, _data_of_an_heir(path, config), begin=False, given=inherited(path))
     _same_data(path, session)
     notes, state = _restore(folder, session, seconds), session.state
+    if _within(found, "transfer"):
+        session.other_stages()
     if _within(found, "regularization.early_stopping"):
         state.ended = ""
     _check_length(before, config, session, found, terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,10 +18,18 @@ from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.eager import EagerEngine
 from dnnlab.training.engine import Engine
 from dnnlab.training.machine import Machine, memory_of, pick_device, pick_threads, settle
-from dnnlab.training.phases import Phases, frozen_so_far, of_pretraining, of_transfer
+from dnnlab.training.phases import Phases, frozen_between, of_pretraining, of_transfer
 from dnnlab.training.precision import weights_dtype
 from dnnlab.training.reuse import NoSuchLayer
 from dnnlab.training.state import State
+
+
+@dataclass
+class Frozen:
+    """The tensors, as they were after `since` updates, that frozen layers have to keep."""
+
+    since: int
+    tensors: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,23 @@ class Session:
     engine: Engine
     phases: Phases = ()
     """Which layers learn when, where not all do from beginning to end."""
+    frozen: Frozen = field(default_factory=lambda: Frozen(0, {}))
 
     def check_frozen(self) -> None:
-        """Sees that what has not learned yet is, to the bit, what it was given. Our bug if not."""
+        """Sees that what does not learn keeps every bit. Our bug if not."""
         state = self.state
-        names = frozen_so_far(self.phases, state.step)
-        if not names or not state.given:
-            return
-        tensors = state.network_tensors()
-        for layer in state.network.layers():
+        names = frozen_between(self.phases, self.frozen.since, state.step)
+        tensors = state.network_tensors() if names else {}
+        for layer in state.network.layers() if names else ():
             for name in layer.tensors if layer.name in names else ():
-                assert torch.equal(tensors[name], state.given[name]), f"{name} is frozen, and moved"
+                before = self.frozen.tensors.get(name)
+                moved = before is not None and not torch.equal(tensors[name], before)
+                assert not moved, f"{name} is frozen, and moved"
+
+    def other_stages(self) -> None:
+        """From here on other layers may learn than did before: what is frozen is so from here."""
+        self.frozen.since = self.state.step
+        self.frozen.tensors = self.state.copy_of_network()
 
 
 def assemble(
@@ -96,7 +110,8 @@ def assemble(
             lesson = experiment.pretraining.lesson(train.inputs, train.targets)
             data = data.as_exams(experiment.pretraining)
         engine = EagerEngine(experiment, plan, state, train, augment, phases, lesson)
-    return Session(experiment, plan, machine, data, state, engine, phases)
+    frozen = Frozen(0, state.given)
+    return Session(experiment, plan, machine, data, state, engine, phases, frozen)
 
 
 def _phases(config: Config, plan: Plan, network: Network, given: Mapping[str, Tensor]) -> Phases:

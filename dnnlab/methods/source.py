@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 
 from dnnlab.choices.architectures.autoencoder import Autoencoder
@@ -36,6 +38,16 @@ class Source:
     parent: dict[str, Any]
     """What the new run says of them."""
     notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of all weights with their names."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.offer.tensors.items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(
+                tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+            )
+        return digest.hexdigest()
 
     @property
     def name(self) -> str:
@@ -67,7 +79,7 @@ def load_source(path: Path, which: str = "kept") -> Source:
     trained = load_trained(path, which=which, device="cpu")
     tensors = trained.state.copy_of_network()
     layers = worth_reusing(trained.experiment, trained.signature)
-    offer = Offer(tensors, layers, trained.signature.input_shape, trained.scaling)
+    offer = Offer(tensors, layers, trained.signature.input_shape, trained.scaling, trained.columns)
     about = read_json(path / "run.json")
     parent = {
         "run": str(path),
@@ -112,13 +124,16 @@ def _of_file(path: Path) -> Source:
 
 
 def run_of(config: Config, runs: Path) -> tuple[Path | None, bool]:
-    """Returns the newest run of exactly this config, and whether it is finished; (None, False) if
-    there is none that could be used: one that is written at the moment, or was changed, is not.
+    """Returns the newest run of exactly this config, from scratch, and whether it is finished;
+    (None, False) if there is none that could be used: one that is written at the moment, or was
+    changed, is not.
     """
-    wanted, begun = config.experiment.digest(), None
+    scratch = config.experiment.model_copy(update={"transfer": None})
+    wanted, begun = scratch.digest(), None
     for path in reversed(run_folders(runs)):
         try:
-            if read_json(path / "run.json").get("config_hash") != wanted:
+            about = read_json(path / "run.json")
+            if about.get("config_hash") != wanted or about.get("parent") is not None:
                 continue
             kept = recorded(path)
         except RunError:

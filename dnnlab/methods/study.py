@@ -8,6 +8,7 @@ folder: killed anywhere, the study goes on with the run that was cut, and comes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from dnnlab.choices.transfer import Reuse, Transfer
 from dnnlab.config.read import Config, validate
 from dnnlab.config.write import settings
 from dnnlab.config.yaml12 import Document
-from dnnlab.errors import ConfigError, RunError
+from dnnlab.errors import ConfigError, DivergedError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.kernels.statistics import Estimate, estimate, paired_difference, paired_ratio
 from dnnlab.methods.examined import examine_once
@@ -78,9 +79,11 @@ def arms_of_transfer(experiment: Experiment, *, scratch: bool) -> tuple[Arm, ...
     return tuple(arms)
 
 
-def arms_of_depths(experiment: Experiment, word: str, num_layers: int) -> tuple[Arm, ...]:
+def arms_of_depths(
+    experiment: Experiment, word: str, num_layers: int, *, scratch: bool = False
+) -> tuple[Arm, ...]:
     """Returns an arm for each number of reused layers: `all` of them, or those of "0,1,3". None
-    reused is from scratch. Raises ConfigError.
+    reused is from scratch, which is there too if it is wanted. Raises ConfigError.
     """
     most = num_layers - 1
     try:
@@ -93,7 +96,7 @@ def arms_of_depths(experiment: Experiment, word: str, num_layers: int) -> tuple[
             message=f"--reuse-depths {word}: all, or numbers from 0 to {most} such as 0,1,{most}",
         )
     arms = []
-    for depth in depths:
+    for depth in sorted({*depths, 0} if scratch else depths):
         if depth == 0:
             arms.append(Arm(SCRATCH, _from_scratch(experiment), transferred=False, x=0))
             continue
@@ -118,10 +121,18 @@ class Origin:
 
     @classmethod
     def of(cls, found: Path | Config, which: str) -> Origin:
-        """Returns the origin that a word was found to mean. Raises ConfigError for a checkpoint of
-        a config.
+        """Returns the origin that a word was found to mean: of a config, its training from scratch.
+
+        Raises ConfigError for a checkpoint that the training of a config cannot be asked for.
         """
-        return cls(found, which) if isinstance(found, Path) else cls(None, which, found)
+        if isinstance(found, Path):
+            return cls(found, which)
+        held_out = found.experiment.data.validation is not None
+        if which not in ("kept", "last", "best") or (which == "best" and not held_out):
+            known = "kept, best or last" if held_out else "kept or last: nothing is held out"
+            raise ConfigError("--checkpoint", message=f"--checkpoint {which} of a config: {known}")
+        scratch = found.experiment.model_copy(update={"transfer": None})
+        return cls(None, which, found.with_experiment(scratch))
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as study.json keeps it."""
@@ -191,7 +202,7 @@ class Study:
         picture.
 
         Raises Interrupted as soon as `stop` says yes, all that was done being saved; DivergedError
-        if a training diverges.
+        if the source diverges.
         """
         try:
             results = self._train(follow, stop)
@@ -203,7 +214,32 @@ class Study:
         finally:
             self.folder.close()
 
-    def _train(self, follow: Follow, stop: Callable[[], bool]) -> dict[tuple[str, int], Any]:
+    def _train(
+        self, follow: Follow, stop: Callable[[], bool]
+    ) -> dict[tuple[str, int], dict[str, Any] | None]:
+        """Trains all arms with all seeds, as far as that has not been done. Returns the result of
+        each, None of one that diverged.
+        """
+        results: dict[tuple[str, int], dict[str, Any] | None] = {}
+        source: Source | None = None
+        data: dict[str, Data] = {}
+        for seed in self.seeds:
+            for arm in self.arms:
+                path = self.folder.member(f"{arm.name}-seed-{seed}")
+                if not _is_over(path):
+                    if stop():
+                        raise Interrupted(0)
+                    if arm.transferred and source is None:
+                        source = self._source(follow, stop)
+                    training = self._training(path, arm, seed, source, data)
+                    with suppress(DivergedError):
+                        follow(path.name, training, training.carry_on(stop))
+                whole = (path / "result.json").exists()
+                results[arm.name, seed] = read_json(path / "result.json") if whole else None
+        return results
+
+    def _source(self, follow: Follow, stop: Callable[[], bool]) -> Source:
+        """Loads the source. Raises RunError if it is not what the first training reused."""
         source = load_origin(
             self.origin,
             runs=self.folder.path.parent,
@@ -211,21 +247,18 @@ class Study:
             follow=follow,
             stop=stop,
         )
-        results: dict[tuple[str, int], Any] = {}
-        data: dict[str, Data] = {}
-        for seed in self.seeds:
-            for arm in self.arms:
-                path = self.folder.member(f"{arm.name}-seed-{seed}")
-                if not (path / "result.json").exists():
-                    if stop():
-                        raise Interrupted(0)
-                    training = self._training(path, arm, seed, source, data)
-                    follow(path.name, training, training.carry_on(stop))
-                results[arm.name, seed] = read_json(path / "result.json")
-        return results
+        digest, file = source.digest(), self.folder.path / "source.json"
+        if not file.exists():
+            self.folder.write(file.name, json_bytes({**source.parent, "sha256": digest}))
+        elif read_json(file).get("sha256") != digest:
+            raise RunError(
+                f"{source.name} has other weights than when {self.folder.path} began with it",
+                remedy="restore it, or begin another study",
+            )
+        return source
 
     def _training(
-        self, path: Path, arm: Arm, seed: int, source: Source, data: dict[str, Data]
+        self, path: Path, arm: Arm, seed: int, source: Source | None, data: dict[str, Data]
     ) -> Training:
         """Begins a training of the study, or goes on with it."""
         if path.exists():
@@ -238,6 +271,7 @@ class Study:
         key = f"{experiment.data.model_dump_json()} {experiment.transfer}"
         read, heritage = data.get(key), None
         if arm.transferred:
+            assert source is not None
             prepared = prepare(config, source, read)
             config, read, heritage = prepared.config, prepared.data, prepared.heritage()
         elif read is None:
@@ -254,11 +288,27 @@ class Study:
             heritage=heritage,
         )
 
-    def _result(self, results: dict[tuple[str, int], Any]) -> dict[str, Any]:
-        """Returns what the trainings say together, measured on the test split."""
-        arms = {
-            arm.name: _estimates([results[arm.name, seed] for seed in self.seeds])
+    def _result(self, results: dict[tuple[str, int], dict[str, Any] | None]) -> dict[str, Any]:
+        """Returns what the trainings say together, measured on the test split.
+
+        Arms of which a training diverged have no metrics: those that are left would look too good.
+        """
+        diverged = {
+            arm.name: [seed for seed in self.seeds if results[arm.name, seed] is None]
             for arm in self.arms
+        }
+        whole = {
+            arm.name: [r for seed in self.seeds if (r := results[arm.name, seed]) is not None]
+            for arm in self.arms
+            if not diverged[arm.name]
+        }
+        names, left_out = _common_metrics([r for each in whole.values() for r in each])
+        arms = {
+            name: {
+                metric: estimate([result["metrics"]["test"][metric] for result in each])
+                for metric in names
+            }
+            for name, each in whole.items()
         }
         differences = [
             {
@@ -271,8 +321,8 @@ class Study:
                 "error_ratio": _error_ratio(arms[other.name], arms[one.name]),
             }
             for one, other in self._pairs()
+            if one.name in arms and other.name in arms
         ]
-        first = results[self.arms[0].name, self.seeds[0]]
         return {
             "schema": 1,
             "study": str(self.folder.path),
@@ -280,29 +330,29 @@ class Study:
             "source": self._source_run(),
             "seeds": list(self.seeds),
             "split": "test",
-            "device": first["device"],
             "arms": [
                 {
                     "name": arm.name,
                     "transferred": arm.transferred,
                     "x": arm.x,
-                    "metrics": {name: each.to_json() for name, each in arms[arm.name].items()},
+                    "diverged": diverged[arm.name],
+                    "metrics": {
+                        name: each.to_json() for name, each in arms.get(arm.name, {}).items()
+                    },
                 }
                 for arm in self.arms
             ],
             "differences": differences,
+            "left_out": left_out,
         }
 
     def _source_run(self) -> str | None:
-        """Returns whose weights were reused, as the runs themselves say."""
-        for arm in self.arms:
-            if arm.transferred:
-                about = read_json(
-                    self.folder.runs / f"{arm.name}-seed-{self.seeds[0]}" / "run.json"
-                )
-                parent = about["parent"]
-                return str(parent.get("run") or parent.get("file"))
-        return None
+        """Returns whose weights were reused."""
+        file = self.folder.path / "source.json"
+        if not file.exists():
+            return None
+        parent = read_json(file)
+        return str(parent.get("run") or parent.get("file"))
 
     def _pairs(self) -> list[tuple[Arm, Arm]]:
         """Returns which arms are compared: each that reuses layers with the one from scratch."""
@@ -333,6 +383,8 @@ def begin(
     check_runs_folder(runs, 0)
     first = subject.experiment.training.seed
     numbers = tuple(range(first, first + seeds))
+    if numbers[-1] >= 2**63:
+        raise ConfigError("--seeds", message=f"--seeds {seeds}: seed {first} is too near to 2^63")
     about = {
         "kind": kind,
         "origin": origin.to_json(),
@@ -379,15 +431,35 @@ def _with_draw(experiment: Experiment, seed: int) -> Experiment:
     return experiment.model_copy(update={"data": data})
 
 
-def _estimates(results: list[dict[str, Any]]) -> dict[str, Estimate]:
-    """Returns an estimate of each number that every one of some results has of the test split."""
+def _is_over(path: Path) -> bool:
+    """Whether a training has come to its end, be it that it diverged."""
+    if (path / "result.json").exists():
+        return True
+    if not (path / "status.json").exists():
+        return False
+    return read_json(path / "status.json").get("state") == "diverged"
+
+
+def _common_metrics(results: list[dict[str, Any]]) -> tuple[list[str], dict[str, list[str]]]:
+    """Returns which numbers of the test split all results have, and of the others the runs that
+    have none, since it was not finite.
+    """
+    names: list[str] = []
+    left_out: dict[str, list[str]] = {}
     measured = [result["metrics"]["test"] for result in results]
-    names = [
-        name
-        for name, value in measured[0].items()
-        if all(isinstance(each.get(name), int | float) for each in measured)
-    ]
-    return {name: estimate([each[name] for each in measured]) for name in names}
+    for name in dict.fromkeys(name for each in measured for name in each):
+        if any(isinstance(each.get(name), list) for each in measured):
+            continue  # a table
+        lacking = [
+            str(result["run"])
+            for result, each in zip(results, measured, strict=True)
+            if not isinstance(each.get(name), int | float)
+        ]
+        if lacking:
+            left_out[name] = lacking
+        else:
+            names.append(name)
+    return names, left_out
 
 
 def _error_ratio(one: dict[str, Estimate], other: dict[str, Estimate]) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from dnnlab.choices.transfer import Transfer
 from dnnlab.config.read import Config
 from dnnlab.contradictions import Finding
@@ -15,6 +17,7 @@ from dnnlab.plan import Plan
 from dnnlab.runs.heritage import Heritage
 from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.phases import Phases, begins_anew, of_transfer
+from dnnlab.training.precision import weights_dtype
 from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, Row, compare
 
 
@@ -107,6 +110,7 @@ def expected(config: Config) -> Source:
         worth_reusing(config.experiment, data.signature),
         data.signature.input_shape,
         data.scaling,
+        data.columns,
     )
     return Source(offer, {"run": f"{config.subject}, yet to be trained"})
 
@@ -140,6 +144,9 @@ def prepare(config: Config, source: Source, data: Data | None = None) -> Prepare
         _refuse_idleness(phases, plan)
     except NoSuchLayer as error:
         raise config.refusal([Finding(error.path, str(error))]) from None
+    if scaling is not None or reused.rows[0].fate == "reused":
+        _refuse_other_columns(source, data)
+    _refuse_what_is_no_number(source, reused, weights_dtype(experiment.training.precision))
     table = _table(source, reused, phases, plan)
     if not reused.layers and transfer.reuse.first != 0:
         raise NothingInCommon(table)
@@ -167,6 +174,34 @@ def _inputs_settled(transfer: Transfer, source: Source, here: tuple[int, ...]) -
             "weights",
         )
     return transfer
+
+
+def _refuse_other_columns(source: Source, data: Data) -> None:
+    """Raises RunError where inputs stand for something else than they did there."""
+    for number, (there, here) in enumerate(zip(source.offer.columns, data.columns, strict=False)):
+        if there != here:
+            raise RunError(
+                f"column {number + 1} of the inputs is {_named(there)} for {source.name}, "
+                f"{_named(here)} here",
+                remedy="the same columns in the same order, or reuse only layers above the first, "
+                "with transfer.scaling: own",
+            )
+
+
+def _named(column: dict[str, Any]) -> str:
+    known = column.get("categories")
+    words = f" of {len(known)} categories" if isinstance(known, list | tuple) else ""
+    return f"'{column.get('name')}' ({column.get('kind')}{words})"
+
+
+def _refuse_what_is_no_number(source: Source, reused: Reused, dtype: torch.dtype) -> None:
+    """Raises RunError for weights that no training could begin with."""
+    for name, tensor in reused.tensors.items():
+        if not tensor.is_meta and not torch.isfinite(tensor.to(dtype)).all():
+            word = str(dtype).removeprefix("torch.")
+            raise RunError(
+                f"{name} of {source.name} is not finite in {word}", remedy="use other weights"
+            )
 
 
 def _refuse_idleness(phases: Phases, plan: Plan) -> None:

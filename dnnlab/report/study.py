@@ -19,6 +19,7 @@ MOST_ROWS = 40
 """Layers shown before the middle of a deep net is folded away."""
 CHAPTERS_FACTOR = 4.0
 """By how much reuse lowered the error in the textbook's example, which was searched for."""
+SMALLER_IS_BETTER = ("loss", "mae", "rmse")
 AXES = {"depths": "reused layers", "labels": "labelled examples"}
 """What `x` counts, by the kind of study."""
 
@@ -83,9 +84,13 @@ def line_of(name: str, run: Path) -> str:
 
 def show_study(result: dict[str, Any], out: Console) -> None:
     """Prints every arm with its intervals, the paired differences, and what they say."""
-    names = list(result["arms"][0]["metrics"])
-    rows = table(f"test, {counted(len(result['seeds']), 'seed')}", *names)
+    names = _metrics_of(result)
+    seeds = len(result["seeds"])
+    rows = table(f"test, {counted(seeds, 'seed')}", *names)
     for arm in result["arms"]:
+        if lost := len(arm["diverged"]):
+            out.print(f"{cell(arm['name'])}: {lost} of {counted(seeds, 'training')} diverged")
+            continue
         rows.add_row(cell(arm["name"]), *(_spread(arm["metrics"][name]) for name in names))
     for pair in result["differences"]:
         words = f"{pair['one']} - {pair['other']}"
@@ -95,6 +100,8 @@ def show_study(result: dict[str, Any], out: Console) -> None:
     differ = "first weights, orders and labelled examples" if result["kind"] == "labels" else ""
     differ = differ or "first weights and orders"
     out.print(f"from seed to seed {differ} differ; the source is one training")
+    for name, runs in result["left_out"].items():
+        out.print(cell(f"{name} is left out: it is not finite in {', '.join(runs)}"))
     for line in chart(result):
         out.print(cell(line) if "|" not in line else line)
     out.print()
@@ -118,10 +125,21 @@ def _signed(value: float) -> str:
     return f"{value:+.5f}" if abs(value) < 1 else f"{'-' if value < 0 else '+'}{shown(abs(value))}"
 
 
+def _metrics_of(result: dict[str, Any]) -> list[str]:
+    """Returns the numbers that every training has; none where in every arm one diverged."""
+    return next((list(arm["metrics"]) for arm in result["arms"] if arm["metrics"]), [])
+
+
+def _headline(names: list[str]) -> str:
+    """Returns the number that is plotted and judged."""
+    known = [name for name in ("accuracy", "loss") if name in names]
+    return next(iter([*known, *names]), "")
+
+
 def chart(result: dict[str, Any]) -> list[str]:
     """Returns the accuracy, or else the loss, over `x` as a curve in characters."""
     name, series = _series(result)
-    if result["kind"] not in AXES:
+    if result["kind"] not in AXES or not name:
         return []
     points = {word: [(x, estimate["mean"]) for x, estimate in line] for word, line in series}
     return ["", name, *curve(points, x_name=AXES[result["kind"]])]
@@ -129,8 +147,8 @@ def chart(result: dict[str, Any]) -> list[str]:
 
 def _series(result: dict[str, Any]) -> tuple[str, list[tuple[str, list[tuple[int, Any]]]]]:
     """Returns what is plotted, and for each line its points (x, estimate), by x."""
-    arms = result["arms"]
-    name = "accuracy" if "accuracy" in arms[0]["metrics"] else "loss"
+    arms = [arm for arm in result["arms"] if arm["metrics"]]
+    name = _headline(_metrics_of(result))
     if result["kind"] == "depths":
         groups = {"reused": arms}
     else:
@@ -149,7 +167,12 @@ def _series(result: dict[str, Any]) -> tuple[str, list[tuple[str, list[tuple[int
 def verdicts(result: dict[str, Any]) -> Iterator[str]:
     """Yields in sentences what the differences say, and what they cannot say."""
     if not result["differences"]:
-        yield "nothing to compare with: --scratch trains the same without reuse"
+        known = any(not arm["transferred"] for arm in result["arms"])
+        yield (
+            "nothing can be compared: trainings have diverged"
+            if known
+            else "nothing to compare with: --scratch trains the same without reuse"
+        )
         return
     x_names = {arm["name"]: arm["x"] for arm in result["arms"]}
     for pair in result["differences"]:
@@ -157,15 +180,18 @@ def verdicts(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _verdict(pair: dict[str, Any], kind: str, x: int | None) -> str:
-    name = "accuracy" if "accuracy" in pair["metrics"] else "loss"
+    name = _headline(list(pair["metrics"]))
+    if not name:
+        return "no number is finite in every training"
     estimate = pair["metrics"][name]
     where = f"{counted(x, AXES[kind].removesuffix('s'))}: " if kind in AXES and x else ""
     interval = estimate["ci95"]
     if interval is None:
         return f"{where}one seed says nothing of the next: --seeds 10"
     low, high = interval
-    better = low > 0 if name == "accuracy" else high < 0
-    worse = high < 0 if name == "accuracy" else low > 0
+    larger = name not in SMALLER_IS_BETTER
+    better = low > 0 if larger else high < 0
+    worse = high < 0 if larger else low > 0
     what = "reuse helps" if better else "reuse harms" if worse else "reuse is not seen to help"
     change = f"{name} {_signed(estimate['mean'])}, 95 % interval {_signed(low)} to {_signed(high)}"
     sentence = f"{where}{what} ({change})"
@@ -180,7 +206,7 @@ def _verdict(pair: dict[str, Any], kind: str, x: int | None) -> str:
         return sentence
     if ratio["ci95"] is None:
         return f"{sentence}, of which nothing certain can be said"
-    low, high = ratio["ci95"]
+    low, high = (max(0.0, end) for end in ratio["ci95"])  # errors are never negative
     verdict = "may hold" if low <= CHAPTERS_FACTOR <= high else "does not hold"
     return (
         f"{sentence}, 95 % interval {low:.2f} to {high:.2f}; the chapter's factor of four "
@@ -217,7 +243,7 @@ def picture(result: dict[str, Any]) -> bytes:
             axes.minorticks_off()
         axes.legend()
     else:
-        arms = result["arms"]
+        arms = [arm for arm in result["arms"] if arm["metrics"]]
         for index, arm in enumerate(arms):
             estimate = arm["metrics"][name]
             low, high = estimate["ci95"] or [estimate["mean"]] * 2
@@ -228,7 +254,7 @@ def picture(result: dict[str, Any]) -> bytes:
         for pair in zip(*(arm["metrics"][name]["values"] for arm in arms), strict=True):
             axes.plot(range(len(arms)), pair, color="grey", linewidth=0.5, alpha=0.5)
         axes.set_xticks(range(len(arms)), [arm["name"] for arm in arms])
-        axes.set_xlim(-0.5, len(arms) - 0.5)
+        axes.set_xlim(-0.5, max(1, len(arms)) - 0.5)
     axes.set_ylabel(f"test {name}")
     seeds = counted(len(result["seeds"]), "seed")
     axes.set_title(f"mean of {seeds}, 95 % interval, single values")

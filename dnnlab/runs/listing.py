@@ -10,7 +10,6 @@ from dnnlab.errors import RunError
 from dnnlab.runs.lock import is_taken
 from dnnlab.runs.names import RUN, STUDY, run_folders
 from dnnlab.runs.records import measurements, read_json
-from dnnlab.runs.study import read_about
 
 
 def list_runs(runs: Path) -> list[dict[str, Any]]:
@@ -45,7 +44,7 @@ def _entry(path: Path) -> dict[str, Any]:
 
 def _of_study(path: Path) -> dict[str, Any]:
     """Returns how a study stands: how many of its trainings are finished."""
-    about = read_about(path)
+    about = read_json(path / STUDY)
     total = len(about["arms"]) * len(about["seeds"])
     done = sum((run / "result.json").exists() for run in run_folders(path / "runs"))
     state = "interrupted"

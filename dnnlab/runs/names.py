@@ -108,6 +108,14 @@ def _leads_to(path: Path, runs: Path) -> Path | None:
     return None if real.is_relative_to(os.path.realpath(runs)) else real
 
 
+def newest_unfinished(runs: Path) -> Path | None:
+    """Returns the newest run or study that has no result yet: the source that a study trains first
+    is newer than the study.
+    """
+    known = reversed(run_folders(runs, (RUN, STUDY)))
+    return next((path for path in known if not (path / "result.json").exists()), None)
+
+
 def find(word: str, runs: Path, marks: tuple[str, ...] = (RUN,)) -> Path:
     """Returns the run that a folder, a name, a unique prefix or @last means. Raises RunError.
 

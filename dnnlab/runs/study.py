@@ -2,6 +2,7 @@
 
 study.json          written once: schema, id, created, command, and what is to be trained
 config.source.yaml  the user's own bytes
+source.json         whose weights are reused, and their SHA-256, once they are known
 runs/               one run a training, by name
 result.json         the answer, at the end
 plots/              its pictures

@@ -20,7 +20,7 @@ from dnnlab.training.engine import Failure, Stretch
 from dnnlab.training.fault import first_fault
 from dnnlab.training.machine import seed_default_generator
 from dnnlab.training.order import Order
-from dnnlab.training.phases import Phases
+from dnnlab.training.phases import Phases, begins_anew
 from dnnlab.training.pieces import Pieces
 from dnnlab.training.precision import computing
 from dnnlab.training.rates import rates
@@ -203,6 +203,8 @@ class EagerEngine:
                 self.state.restore(before)
                 whole.failure = self._failure(update, whole, after)
                 self.state.restore(before)  # looking for the fault moved the running averages
+                if begins_anew(self.phases, update):  # it has, though the update may be left out
+                    self.state.forget(self.experiment.optimizer)
                 return whole
             whole.losses += one.losses
             whole.hits += one.hits

@@ -50,11 +50,12 @@ def begins_anew(phases: Phases, update: int) -> bool:
     return any(before.frozen(layer) is not now.frozen(layer) for layer in now.factors)
 
 
-def frozen_so_far(phases: Phases, step: int) -> list[str]:
-    """Returns the layers that have been frozen in every one of the first `step` updates."""
-    begun = [phase for phase in phases if phase.start < step]
-    layers = phases[0].factors if phases else ()
-    return [name for name in layers if all(phase.frozen(name) for phase in begun)]
+def frozen_between(phases: Phases, since: int, step: int) -> list[str]:
+    """Returns the layers that were frozen in every update from `since` on and before `step`."""
+    if not phases or step <= since:
+        return []
+    begun = phases[phase_at(phases, since) : phase_at(phases, step - 1) + 1]
+    return [name for name in begun[0].factors if all(phase.frozen(name) for phase in begun)]
 
 
 def of_transfer(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -43,6 +43,8 @@ class Offer:
     """Of the examples that it was trained on, where that is known."""
     scaling: Scaling | None = None
     """Of their inputs, where that is known."""
+    columns: tuple[dict[str, Any], ...] = ()
+    """Of a table: what its inputs were made of."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,8 @@ def _fit(
         if found.shape != wanted and may_adapt:
             found = _adapted(found, wanted, offer.input_shape, shape)
             changed = True
+        if found is not None and not found.is_floating_point():
+            return None, f"{elsewhere} holds {str(found.dtype).removeprefix('torch.')}", False
         if found is None or found.shape != wanted:
             other = _by(offer.tensors[elsewhere].shape)
             return None, f"{elsewhere} is {other} there, {_by(wanted)} here", False
@@ -225,16 +229,9 @@ def _adapted(
 
 
 def _unused(offer: Offer, used: set[str]) -> Iterator[str]:
-    modules = dict.fromkeys(name.rpartition(".")[0] for name in offer.tensors)
-    for module in modules:
-        if module not in used and any(
-            tensor.ndim > 1 for name, tensor in offer.tensors.items() if _of(name, module)
-        ):
-            yield module
-
-
-def _of(tensor: str, module: str) -> bool:
-    return tensor.rpartition(".")[0] == module
+    with_kernels = (name for name, tensor in offer.tensors.items() if tensor.ndim > 1)
+    modules = dict.fromkeys(name.rpartition(".")[0] for name in with_kernels)
+    yield from (module for module in modules if module not in used)
 
 
 def _own_tensors(network: Network) -> dict[str, Tensor]:

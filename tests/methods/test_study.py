@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 
 from dnnlab.config.read import Config
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.kernels.statistics import estimate
-from dnnlab.methods.source import find_source, run_of, training_of
-from dnnlab.methods.study import Origin, Study, arms_of_depths, arms_of_transfer, begin, reopen
-from dnnlab.methods.train import Interrupted, Training
+from dnnlab.methods.source import find_source, load_source, run_of, training_of
+from dnnlab.methods.study import (
+    Arm,
+    Origin,
+    Study,
+    arms_of_depths,
+    arms_of_transfer,
+    begin,
+    reopen,
+)
+from dnnlab.methods.train import Interrupted, Training, start
+from dnnlab.methods.transfer import prepare
 from dnnlab.methods.verify_resume import differences
+from dnnlab.runs.names import newest_unfinished
 from dnnlab.runs.records import read_json
 from dnnlab.training import loop
 from dnnlab.training.loop import Progress
@@ -197,6 +209,8 @@ def test_depths_are_counted_from_none_to_all_layers(tmp_path: Path) -> None:
     assert [each.reuse.first for each in transfers[1:] if each] == [1, 2]
     assert [each.stages for each in transfers[1:] if each] == [experiment.transfer.stages] * 2  # type: ignore[union-attr]
     assert [arm.x for arm in arms_of_depths(experiment, "2,0", 3)] == [0, 2]
+    assert [arm.x for arm in arms_of_depths(experiment, "2", 3)] == [2]
+    assert [arm.x for arm in arms_of_depths(experiment, "2", 3, scratch=True)] == [0, 2]
     for word in ("3", "-1", "some", "", "1,,2"):
         with pytest.raises(ConfigError, match="numbers from 0 to 2"):
             arms_of_depths(experiment, word, 3)
@@ -243,3 +257,104 @@ def test_a_word_is_a_file_a_config_or_a_run(
         find_source("b.yaml", Path("runs"))
     with pytest.raises(RunError, match="there is no run 'b'"):
         find_source("b", Path("runs"))
+
+
+def test_a_run_that_reuses_layers_is_no_run_of_its_config_alone(tmp_path: Path) -> None:
+    """And one of a config with a transfer section is, if it was trained from scratch."""
+    _, b = configs(tmp_path)
+    runs = tmp_path / "runs"
+    of = load_source(finished_run(tmp_path, A, name="a"))
+    prepared = prepare(b, of)
+    inherits = start(
+        prepared.config, runs=runs, name="heir", command=[], heritage=prepared.heritage()
+    )
+    follow("", inherits, inherits.carry_on())
+    assert run_of(b, runs) == (None, False)
+    scratch = start(b, runs=runs, name="alone", command=[])
+    follow("", scratch, scratch.carry_on())
+    assert run_of(b, runs) == (runs / "alone", True)
+
+
+def study_of(subject: Config, origin: Origin, arms: tuple[Arm, ...], runs: Path) -> Study:
+    return begin(subject, "transfer", origin, arms, seeds=2, runs=runs, name="s", command=[])
+
+
+def test_a_source_that_has_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    source = finished_run(tmp_path, A, name="a")
+    _, b = configs(tmp_path)
+    arms = arms_of_transfer(b.experiment, scratch=False)
+    file = tmp_path / "net.safetensors"
+    weights = load_source(source).offer.tensors
+    save_file(dict(weights), file)
+    study = study_of(b, Origin.of(file, "kept"), arms, tmp_path / "r")
+    path = study.folder.path
+    study.carry_on(follow)
+    (path / "result.json").unlink()
+    shutil.rmtree(path / "runs" / "transfer-seed-43")
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, file)
+    with pytest.raises(RunError, match="has other weights than when"):
+        reopen(path).carry_on(follow)
+    save_file(dict(weights), file)
+    reopen(path).carry_on(follow)
+    # With all trainings done nothing is asked of the source any more.
+    (path / "result.json").unlink()
+    file.unlink()
+    assert reopen(path).carry_on(follow)["source"] == str(file)
+
+
+def test_a_training_that_diverges_does_not_end_the_study(tmp_path: Path) -> None:
+    a, b = configs(tmp_path)
+    steep = config_file(tmp_path, B, "optimizer.lr=1e25", name="steep").experiment
+    scratch = arms_of_transfer(b.experiment, scratch=True)[1]
+    arms = (Arm("transfer", steep, transferred=True), scratch)
+    result = study_of(b, Origin.of(a, "kept"), arms, tmp_path / "r").carry_on(follow)
+    one, other = result["arms"]
+    assert (one["diverged"], one["metrics"]) == ([42, 43], {})
+    assert other["diverged"] == []
+    assert len(other["metrics"]["accuracy"]["values"]) == 2
+    assert result["differences"] == []
+
+
+def test_a_metric_that_one_training_lacks_is_left_out_by_name(tmp_path: Path) -> None:
+    study = compared(tmp_path, "runs")
+    study.carry_on(follow)
+    path = study.folder.path
+    (path / "result.json").unlink()
+    lacking = path / "runs" / "scratch-seed-43" / "result.json"
+    measured = read_json(lacking)
+    measured["metrics"]["test"]["loss"] = None
+    lacking.write_text(json.dumps(measured))
+    result = reopen(path).carry_on(follow)
+    assert [*result["arms"][0]["metrics"]] == ["accuracy"]
+    assert result["left_out"] == {"loss": [measured["run"]]}
+
+
+def test_seeds_end_where_whole_numbers_do(tmp_path: Path) -> None:
+    _, b = configs(tmp_path)
+    late = config_file(tmp_path, B, f"training.seed={2**63 - 1}", name="late")
+    arms = arms_of_transfer(late.experiment, scratch=False)
+    with pytest.raises(ConfigError, match="too near to"):
+        study_of(late, Origin.of(b, "kept"), arms, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_config_has_no_checkpoints_but_the_kept_the_last_and_the_best(tmp_path: Path) -> None:
+    a, _ = configs(tmp_path)
+    assert Origin.of(a, "best").which == "best"
+    with pytest.raises(ConfigError, match="kept, best or last"):
+        Origin.of(a, "12345")
+    blind = config_file(tmp_path, A, "data.validation=null", name="blind")
+    with pytest.raises(ConfigError, match="nothing is held out"):
+        Origin.of(blind, "best")
+
+
+def test_the_newest_that_is_unfinished_is_gone_on_with(tmp_path: Path) -> None:
+    """A study's source is newer than the study."""
+    study = compared(tmp_path, "runs", seeds=1)
+    runs = study.folder.path.parent
+    with pytest.raises(Interrupted):
+        study.carry_on(follow, lambda: (study.folder.path / "source.json").exists())
+    assert (runs / "a-digits-0001" / "result.json").exists()
+    assert newest_unfinished(runs) == study.folder.path
+    reopen(study.folder.path).carry_on(follow)
+    assert newest_unfinished(runs) is None

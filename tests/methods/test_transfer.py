@@ -186,6 +186,24 @@ def test_what_is_reused_cannot_change_and_stages_only_if_one_wants(
     resumed.folder.close()
 
 
+def test_what_is_frozen_anew_is_so_from_where_the_stages_changed(
+    source: Path, tmp_path: Path
+) -> None:
+    """Layers that have learned for a while, and are to stand still from then on."""
+    text = B.replace("{epochs: 2}, {epochs: 1, unfreeze: {top: 1}}, ", "")
+    training = begin(config_file(tmp_path, text), load_source(source), "b", tmp_path / "runs")
+    for _ in training.carry_on():
+        pass
+    options = ["transfer.stages=[{unfreeze: none}]", "training.epochs=9"]
+    resumed = resume(training.folder.path, Terms(options, accept_changes=True))
+    before = resumed.session.state.copy_of_network()
+    for _ in resumed.carry_on():
+        pass
+    after = resumed.session.state.network_tensors()
+    assert torch.equal(after["dense1.weight"], before["dense1.weight"])
+    assert not torch.equal(after["output.weight"], before["output.weight"])
+
+
 def test_a_finished_transfer_can_be_asked_like_any_run(source: Path, tmp_path: Path) -> None:
     training = begin(config_file(tmp_path, B), load_source(source), "b", tmp_path / "runs")
     for _ in training.carry_on():
@@ -240,6 +258,52 @@ def test_a_file_of_weights_is_a_source(source: Path, tmp_path: Path) -> None:
         load_source(tmp_path / "nowhere.safetensors")
     with pytest.raises(ConfigError, match="--checkpoint 3"):
         load_source(file, "3")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "words"),
+    [
+        (torch.float32, float("nan"), "dense1.weight of .* is not finite in float32"),
+        (torch.float64, 1e300, "dense1.weight of .* is not finite in float32"),
+        (torch.int64, 3, "no layer of .* can be reused"),
+        (torch.bool, 1, "no layer of .* can be reused"),
+        (torch.complex64, 1j, "no layer of .* can be reused"),
+    ],
+)
+def test_numbers_that_are_no_weights_are_refused(
+    dtype: torch.dtype, value: complex, words: str, source: Path, tmp_path: Path
+) -> None:
+    theirs = load_trained(source).state.copy_of_network()
+    file = tmp_path / "net.safetensors"
+    changed = {name: torch.full(each.shape, value, dtype=dtype) for name, each in theirs.items()}
+    safetensors.torch.save_file(changed, file)
+    with pytest.raises(RunError, match=words):
+        prepare(config_file(tmp_path, B), load_source(file))
+
+
+def test_columns_of_other_tables_are_not_reused_by_their_place(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i % 7},{i % 5},{i % 3}" for i in range(90))
+    for name, head in (("one", "age,price,y"), ("two", "rooms,weight,y"), ("same", "age,price,y")):
+        (tmp_path / f"{name}.csv").write_text(f"{head}\n{rows}\n")
+
+    def config(name: str, more: str = "") -> Config:
+        text = f"""
+data: {{name: csv, path: {name}.csv, target: y, task: classification}}
+architecture: {{name: mlp, hidden: [4, 3]}}
+training: {{epochs: {{updates: 3}}, batch_size: 20, threads: 1}}
+{more}
+"""
+        return config_file(tmp_path, text, name=name)
+
+    training = start(config("one"), runs=tmp_path / "runs", name="one", command=[])
+    for _ in training.carry_on():
+        pass
+    of = load_source(training.folder.path)
+    assert prepare(config("same"), of).reused.layers == ("dense1", "dense2")
+    with pytest.raises(RunError, match="column 1 of the inputs is 'age' .* 'rooms'"):
+        prepare(config("two"), of)
+    above = "transfer: {reuse: {layers: [dense2]}, scaling: own}"
+    assert prepare(config("two", above), of).reused.layers == ("dense2",)
 
 
 def test_nets_with_nothing_in_common_are_refused_with_the_table(

@@ -15,8 +15,14 @@ def result(
     kind: str, accuracies: dict[str, tuple[bool, int | None, list[float]]]
 ) -> dict[str, Any]:
     """A study's result as `methods/study.py` writes it."""
-    arms = [
-        {"name": name, "transferred": moved, "x": x, "metrics": {"accuracy": estimate(v).to_json()}}
+    arms: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "transferred": moved,
+            "x": x,
+            "diverged": [],
+            "metrics": {"accuracy": estimate(v).to_json()},
+        }
         for name, (moved, x, v) in accuracies.items()
     ]
     differences = []
@@ -39,7 +45,30 @@ def result(
                 }
             )
     seeds = list(range(len(next(iter(accuracies.values()))[2])))
-    return {"kind": kind, "seeds": seeds, "arms": arms, "differences": differences}
+    return {
+        "kind": kind,
+        "seeds": seeds,
+        "arms": arms,
+        "differences": differences,
+        "left_out": {},
+    }
+
+
+def test_arms_that_diverged_are_counted_and_not_judged() -> None:
+    arms = {"transfer": (True, None, [0.9, 0.8]), "scratch": (False, None, [0.7, 0.6])}
+    found = result("transfer", arms)  # type: ignore[arg-type]
+    found["arms"][0] |= {"diverged": [43], "metrics": {}}
+    found["differences"] = []
+    found["left_out"] = {"loss": ["runs/s/runs/scratch-seed-42"]}
+    lines = shown(show_study, found)
+    assert lines[0] == "transfer: 1 of 2 trainings diverged"
+    assert lines[2].split() == ["scratch", "0.6500", "±", "0.07071"]
+    assert "loss is left out: it is not finite in runs/s/runs/scratch-seed-42" in lines
+    assert lines[-1] == "nothing can be compared: trainings have diverged"
+    assert picture(found).startswith(b"\x89PNG")
+    found["arms"][1] |= {"diverged": [42, 43], "metrics": {}}
+    assert shown(show_study, found)[1] == "scratch: 2 of 2 trainings diverged"
+    assert picture(found).startswith(b"\x89PNG")
 
 
 def test_the_factor_of_four_is_judged_by_its_interval() -> None:

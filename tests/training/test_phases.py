@@ -7,7 +7,7 @@ from dnnlab.plan import Plan
 from dnnlab.training.phases import (
     Phase,
     begins_anew,
-    frozen_so_far,
+    frozen_between,
     of_pretraining,
     of_transfer,
     phase_at,
@@ -122,8 +122,14 @@ def test_the_optimizer_begins_anew_where_other_layers_learn_and_nowhere_else() -
     assert not begins_anew((), 0)
 
 
-def test_frozen_so_far_looks_at_updates_that_were_applied() -> None:
+def test_frozen_between_looks_at_updates_that_were_applied() -> None:
     phases = of_transfer(Transfer(), plan(), LAYERS, REUSED)
-    assert frozen_so_far(phases, 40) == [*REUSED]  # update 40 itself is still to come
-    assert frozen_so_far(phases, 41) == []
-    assert frozen_so_far((), 5) == []
+    assert frozen_between(phases, 0, 40) == [*REUSED]  # update 40 itself is still to come
+    assert frozen_between(phases, 0, 41) == []
+    assert frozen_between(phases, 40, 41) == []
+    stages = [{"epochs": 1, "unfreeze": "all"}, {"unfreeze": {"top": 1}}]
+    again = of_transfer(transfer(stages=stages), plan(), LAYERS, REUSED)
+    assert frozen_between(again, 0, 30) == []
+    assert frozen_between(again, 10, 30) == ["dense1", "dense2"]
+    assert frozen_between(again, 30, 30) == []
+    assert frozen_between((), 0, 5) == []

@@ -176,3 +176,22 @@ def test_a_fault_in_a_later_phase_is_found(tmp_path: Path) -> None:
     assert failure is not None
     assert (failure.update, failure.what) == (7, "the output of layer flatten")
     assert state.step == 7
+
+
+def test_an_update_that_is_left_out_may_be_the_first_of_a_phase(tmp_path: Path) -> None:
+    """The optimizer begins anew all the same."""
+    lines = "optimizer: {name: adam, lr: 0.01}"
+    engine, state = engine_of(lines, tmp_path, PHASES)
+    engine.advance(5)
+    rows = engine.order.rows(5)
+    whole = engine.train.inputs.clone()
+    engine.train.inputs[rows] = torch.nan
+    failure = engine.advance(12).failure
+    assert failure is not None
+    assert failure.update == 5
+    assert state.applied == 0
+    assert not any(slot.any() for slot in state.slots.values() if slot.ndim)
+    state.step += 1  # as the loop leaves it out
+    engine.train.inputs.copy_(whole)
+    engine.advance(7)
+    assert state.applied == 1
