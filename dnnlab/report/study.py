@@ -99,7 +99,8 @@ def show_study(result: dict[str, Any], out: Console) -> None:
     out.print("arms: mean ± standard deviation; differences: paired, with their 95 % interval")
     differ = "first weights, orders and labelled examples" if result["kind"] == "labels" else ""
     differ = differ or "first weights and orders"
-    out.print(f"from seed to seed {differ} differ; the source is one training")
+    out.print(f"from seed to seed {differ} differ; the source is one training, which also says")
+    out.print("how the inputs of what reuses it are scaled, unless transfer.scaling is own")
     for name, runs in result["left_out"].items():
         out.print(cell(f"{name} is left out: it is not finite in {', '.join(runs)}"))
     for line in chart(result):

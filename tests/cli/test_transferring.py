@@ -121,7 +121,7 @@ def test_another_activation_is_said(cli: Cli) -> None:
 def test_a_study_that_a_signal_ends_goes_on_to_the_same_bits(
     number: signal.Signals, cli: Cli, tmp_path: Path
 ) -> None:
-    slower = B.replace("epochs: 2,", "epochs: 150,")
+    slower = B.replace("epochs: 2,", "epochs: 40,")
     (tmp_path / "b.yaml").write_text(slower)
     words = both("--scratch", "--quiet", "--json", "--name")
     whole = json.loads(cli(*words, "whole").out)

@@ -44,7 +44,7 @@ class AdversarialNets(Pretraining):
     """
 
     name: Literal["gan"] = "gan"
-    codings: MostUnits = 30
+    codings: Annotated[int, Field(ge=1, le=100_000)] = 30
     """How many numbers of noise an example is made of."""
     generator: Annotated[tuple[MostUnits, ...], Strict(False), Field(min_length=1)] | None = None
     """Units of the generator's hidden layers; null for the net's dense layers, mirrored."""
