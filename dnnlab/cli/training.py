@@ -120,13 +120,13 @@ def resume(
     from dnnlab.errors import ConfigError
     from dnnlab.methods.resume import Terms
     from dnnlab.methods.resume import resume as reopen
-    from dnnlab.runs.names import RUN, STUDY, find, newest_unfinished
+    from dnnlab.runs.names import RUN, STUDY, find, unfinished_study
 
     if schedule not in (None, "rescale", "hold"):
         raise ConfigError("--schedule", message=f"--schedule {schedule}: not rescale or hold")
     path = find(run, runs, (RUN, STUDY))
-    if run == LAST:
-        path = newest_unfinished(runs) or path
+    if run == LAST and not options and (path / "result.json").exists():
+        path = unfinished_study(runs) or path
     if (path / STUDY).exists():
         _resume_study(path, options=options, device=device, json=json, quiet=quiet)
         return

@@ -108,11 +108,11 @@ def _leads_to(path: Path, runs: Path) -> Path | None:
     return None if real.is_relative_to(os.path.realpath(runs)) else real
 
 
-def newest_unfinished(runs: Path) -> Path | None:
-    """Returns the newest run or study that has no result yet: the source that a study trains first
-    is newer than the study.
+def unfinished_study(runs: Path) -> Path | None:
+    """Returns the newest study that has no result yet. The source that it trains first is newer
+    than the study itself.
     """
-    known = reversed(run_folders(runs, (RUN, STUDY)))
+    known = reversed(run_folders(runs, (STUDY,)))
     return next((path for path in known if not (path / "result.json").exists()), None)
 
 

@@ -228,7 +228,7 @@ class EagerEngine:
             what = f"{after} after the update" if after else "the gradient's norm"
         norms = [*self.norms, *before.gradient_norms][-KEPT_NORMS:]
         lr, _ = rates(self.experiment, self.plan, self.state, update)
-        return Failure(update, what, lr, norms, rows.tolist())
+        return Failure(update, what, lr * self.shares.highest, norms, rows.tolist())
 
 
 class Measured:

@@ -14,6 +14,7 @@ class Failure:
     what: str
     """What was not finite, and in which layer."""
     lr: float
+    """That of the layer that learns fastest."""
     gradient_norms: list[float]
     """Those of the updates before it, the oldest first."""
     rows: list[int]

@@ -71,6 +71,11 @@ class Shares:
         if begins_anew(self.phases, update):
             self._state.forget(self._optimizer)
 
+    @property
+    def highest(self) -> float:
+        """What the learning rate is multiplied by in the layer that learns fastest."""
+        return max(group.factor for group in self._groups)
+
     def gradients(self) -> Sequence[Tensor]:
         """Returns the gradient of all that learns."""
         gradients = self._pieces.gradients

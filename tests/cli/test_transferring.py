@@ -146,3 +146,13 @@ def test_a_study_that_a_signal_ends_goes_on_to_the_same_bits(
     for name in ("transfer-seed-42", "scratch-seed-42"):
         runs = (tmp_path / "runs" / study / "runs" / name for study in ("whole", "cut"))
         assert differences(*runs) == []
+
+
+def test_the_last_is_the_study_whose_source_is_finished(cli: Cli) -> None:
+    assert cli(*both("--scratch", "--name", "study", "--quiet")).code == 0
+    Path("runs/study/result.json").unlink()
+    said = cli("resume", "@last", "--json", "--quiet")
+    assert json.loads(said.out)["study"] == "runs/study"
+    again = cli("resume", "@last")
+    assert again.code == 4
+    assert "runs/a-digits-0001 is finished" in again.err

@@ -27,7 +27,7 @@ from dnnlab.methods.study import (
 from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.methods.transfer import prepare
 from dnnlab.methods.verify_resume import differences
-from dnnlab.runs.names import newest_unfinished
+from dnnlab.runs.names import unfinished_study
 from dnnlab.runs.records import read_json
 from dnnlab.training import loop
 from dnnlab.training.loop import Progress
@@ -348,13 +348,13 @@ def test_a_config_has_no_checkpoints_but_the_kept_the_last_and_the_best(tmp_path
         Origin.of(blind, "best")
 
 
-def test_the_newest_that_is_unfinished_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_study_is_found_although_its_source_is_newer(tmp_path: Path) -> None:
     """A study's source is newer than the study."""
     study = compared(tmp_path, "runs", seeds=1)
     runs = study.folder.path.parent
     with pytest.raises(Interrupted):
         study.carry_on(follow, lambda: (study.folder.path / "source.json").exists())
     assert (runs / "a-digits-0001" / "result.json").exists()
-    assert newest_unfinished(runs) == study.folder.path
+    assert unfinished_study(runs) == study.folder.path
     reopen(study.folder.path).carry_on(follow)
-    assert newest_unfinished(runs) is None
+    assert unfinished_study(runs) is None

@@ -169,12 +169,15 @@ def test_how_one_looks_up_in_between_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_fault_in_a_later_phase_is_found(tmp_path: Path) -> None:
-    engine, state = engine_of("optimizer: {name: sgd, lr: 0.1}", tmp_path, PHASES)
+    faster = Phase(5, {"dense1": 0.1, "dense2": 2.0, "output": 0.5})
+    lines = "optimizer: {name: sgd, lr: 0.1}"
+    engine, state = engine_of(lines, tmp_path, (PHASES[0], faster))
     engine.advance(7)
     engine.train.inputs.fill_(torch.nan)
     failure = engine.advance(12).failure
     assert failure is not None
     assert (failure.update, failure.what) == (7, "the output of layer flatten")
+    assert failure.lr == pytest.approx(0.2)  # of dense2
     assert state.step == 7
 
 
