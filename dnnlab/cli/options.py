@@ -31,6 +31,12 @@ Device = Annotated[
 Seed = Annotated[int | None, typer.Option("--seed", help="The training's seed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result, and errors.")]
+Name = Annotated[
+    str | None, typer.Option("--name", help="The run's name; else CONFIG-DATA and a number.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check all, print size and time, write nothing.")
+]
 Which = Annotated[
     str,
     typer.Option(

@@ -9,11 +9,14 @@ from typing import Annotated
 
 import typer
 
+from dnnlab.cli.following import carry_out_study
 from dnnlab.cli.options import (
     RUNS,
     ConfigFile,
     Device,
+    DryRun,
     Json,
+    Name,
     Quiet,
     Runs,
     Seed,
@@ -21,7 +24,7 @@ from dnnlab.cli.options import (
     with_shortcuts,
 )
 from dnnlab.cli.signals import stop_at_interrupt, stoppable
-from dnnlab.cli.training import DryRun, Name, train
+from dnnlab.cli.training import train
 from dnnlab.report.screen import note, say, show_json, show_warnings
 
 LabelCurve = Annotated[
@@ -91,7 +94,6 @@ def pretrain(
                 raise ConfigError(option, message=f"{option} goes with --label-curve 100,200,500")
         train(config, options, name, runs, seed, device, dry_run, json, quiet)
         return
-    from dnnlab.cli.transferring import carry_out_study
     from dnnlab.methods import study
     from dnnlab.methods.label_curve import arms_of_labels, check_arms, counts_of, labelled
     from dnnlab.methods.transfer import expected

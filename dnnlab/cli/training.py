@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from dnnlab.cli.following import carry_out, carry_out_study
 from dnnlab.cli.options import (
     LAST,
     RUNS,
     ConfigFile,
     Device,
+    DryRun,
     Json,
+    Name,
     Quiet,
     Run,
     Runs,
     Seed,
     Set,
-    short_name,
     with_shortcuts,
 )
-from dnnlab.cli.signals import Stop, stop_at_interrupt, stoppable
-from dnnlab.report.screen import console, note, say, show_json, show_text, show_warnings
+from dnnlab.cli.signals import stop_at_interrupt, stoppable
+from dnnlab.report.screen import console, note, say, show_json, show_warnings
 
-if TYPE_CHECKING:
-    from dnnlab.methods.train import Training
-
-Name = Annotated[
-    str | None, typer.Option("--name", help="The run's name; else CONFIG-DATA and a number.")
-]
 AcceptChanges = Annotated[
     bool,
     typer.Option("--accept-changes", help="Go on although settings changed that matter."),
@@ -45,9 +41,6 @@ ScheduleOption = Annotated[
 ]
 Exact = Annotated[
     bool, typer.Option("--exact", help="Refuse if the bits may differ from an unstopped run's.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check all, print size and time, write nothing.")
 ]
 
 
@@ -147,7 +140,6 @@ def resume(
 def _resume_study(
     path: Path, *, options: list[str], device: str | None, json: bool, quiet: bool
 ) -> None:
-    from dnnlab.cli.transferring import carry_out_study
     from dnnlab.errors import ConfigError
     from dnnlab.methods.study import reopen
 
@@ -158,49 +150,3 @@ def _resume_study(
         study = reopen(path)
         stop.watch()
         carry_out_study(study, stop, json=json, quiet=quiet)
-
-
-def carry_out(training: Training, stop: Stop, *, json: bool, quiet: bool) -> None:
-    """Trains to the end, and then shows the result. Raises typer.Exit once it is asked to stop."""
-    from dnnlab.methods.train import Interrupted
-    from dnnlab.report.training import show_header, show_result, watch
-    from dnnlab.runs.records import read_json
-
-    path, progress = training.folder.path, console(stderr=True)
-    stop.if_at_once = lambda: _way_on(training)
-    if not quiet:
-        for text in (*training.session.data.findings, *training.notes):
-            note(text)
-        show_header(training.session, progress)
-        say(f"run: {path}", "")
-    steps = training.carry_on(stop)
-    try:
-        if quiet:
-            for _ in steps:
-                pass
-        else:
-            watch(steps, training.session, progress)
-    except Interrupted as error:
-        say(f"interrupted at update {error.step:,}, saved.")
-        say(f"resume: dnnlab resume {path}")
-        raise typer.Exit(stop.exit_code) from None
-    result = read_json(path / "result.json")
-    if json:
-        show_json(result)
-        return
-    lesson = training.session.experiment.pretraining
-    names = training.session.data.class_names if lesson is None else lesson.class_names
-    show_result(result, training.folder.rows(), console(), names)
-    show_text("", f"run: {path}")
-    if not quiet:
-        run = short_name(path)
-        onward = f"evaluate {run}" if lesson is None else f"transfer --from {run} --to CONFIG"
-        say(f"next: dnnlab {onward}")
-
-
-def _way_on(training: Training) -> str:
-    """Says what there is of a training that ends this instant, and the command that goes on."""
-    step, path = training.folder.saved_step, training.folder.path
-    if step is None:
-        return f"nothing was saved yet. begin again: dnnlab resume {path}"
-    return f"the checkpoint of update {step:,} is whole. resume: dnnlab resume {path}"

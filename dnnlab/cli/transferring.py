@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnnlab.cli.options import RUNS, Device, Json, Quiet, Runs, Seed, Set, Which, with_shortcuts
-from dnnlab.cli.signals import Stop, stop_at_interrupt, stoppable
-from dnnlab.cli.training import DryRun, Name, carry_out
-from dnnlab.report.screen import console, note, say, show_json, show_text, show_warnings
+from dnnlab.cli.following import Follow, carry_out, carry_out_study
+from dnnlab.cli.options import (
+    RUNS,
+    Device,
+    DryRun,
+    Json,
+    Name,
+    Quiet,
+    Runs,
+    Seed,
+    Set,
+    Which,
+    with_shortcuts,
+)
+from dnnlab.cli.signals import stop_at_interrupt, stoppable
+from dnnlab.report.screen import console, note, say, show_json, show_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dnnlab.config.read import Config
     from dnnlab.methods.source import Source
-    from dnnlab.methods.study import Arm, Kind, Origin, Study
-    from dnnlab.methods.train import Training
+    from dnnlab.methods.study import Arm, Kind, Origin
     from dnnlab.methods.transfer import Prepared
-    from dnnlab.training.loop import Progress
 
 From = Annotated[
     str,
@@ -174,7 +184,7 @@ def _one(
     from dnnlab.methods.transfer import prepare
 
     with stoppable() as stop:
-        follow = _Follow(stop, quiet=quiet)
+        follow = Follow(stop, quiet=quiet)
         try:
             source = load_origin(
                 origin, runs=runs, command=sys.argv, follow=follow, stop=stop, at_folder=stop.watch
@@ -204,55 +214,3 @@ def _arms(foreseen: Prepared, *, scratch: bool, depths: str | None) -> tuple[Kin
     if depths is None:
         return "transfer", arms_of_transfer(experiment, scratch=scratch)
     return "depths", arms_of_depths(experiment, depths, len(foreseen.table.rows), scratch=scratch)
-
-
-class _Follow:
-    """Watches the trainings of a study: the source as any training, the others a line each."""
-
-    def __init__(self, stop: Stop, *, quiet: bool) -> None:
-        self._stop = stop
-        self._quiet = quiet
-
-    def __call__(self, name: str, training: Training, steps: Iterator[Progress]) -> None:
-        from dnnlab.report.study import line_of
-        from dnnlab.report.training import show_header, watch
-
-        path, screen = training.folder.path, console(stderr=True)
-        self._stop.if_at_once = lambda: f"resume: the same command, or dnnlab resume {path}"
-        if self._quiet:
-            for _ in steps:
-                pass
-            return
-        if path.parent.parent.joinpath("study.json").exists():
-            for _ in steps:
-                pass
-            say(line_of(name, path))
-            return
-        say(f"training {name}: {path}")
-        show_header(training.session, screen)
-        watch(steps, training.session, screen)
-
-
-def carry_out_study(study: Study, stop: Stop, *, json: bool, quiet: bool) -> None:
-    """Trains all of a study, and shows what came out. Raises typer.Exit once it is to stop."""
-    from dnnlab.methods.train import Interrupted
-    from dnnlab.report.study import picture, show_study
-
-    path = study.folder.path
-    stop.if_at_once = lambda: f"resume: dnnlab resume {path}"
-    if not quiet:
-        total = len(study.arms) * len(study.seeds)
-        say(f"study: {path}, {total} trainings")
-    try:
-        result = study.carry_on(_Follow(stop, quiet=quiet), stop, picture)
-    except Interrupted:
-        say("interrupted, saved.")
-        say(f"resume: dnnlab resume {path}")
-        raise typer.Exit(stop.exit_code) from None
-    if json:
-        show_json(result)
-        return
-    show_study(result, console())
-    show_text("", f"picture: {path / 'plots' / 'study.png'}", f"study: {path}")
-    if not quiet:
-        say(f"next: dnnlab runs --runs {path / 'runs'}")
