@@ -30,6 +30,8 @@ def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Yields one problem for each thing that pydantic refused, those first that come first."""
     refused = []
     for details in error.errors(include_url=False):
+        if _only_follows(details):
+            continue
         path = _written(details["loc"], document.data)
         place = document.place_of(path, part="key" if _is_stray(details) else "value")
         refused.append((place.problem(""), path, details))
@@ -39,6 +41,13 @@ def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
         yield place.problem(message)
     for where, path, details in refused[MOST_WORDED:]:
         yield replace(where, message=f"{dotted(path)}: {details['msg']}")
+
+
+def _only_follows(details: ErrorDetails) -> bool:
+    """Whether a list is called too short only because of entries that are refused by themselves."""
+    if details["type"] != "too_short" or not isinstance(details["input"], list | tuple):
+        return False
+    return len(details["input"]) >= int(details["ctx"]["min_length"])
 
 
 def _written(location: Path, data: Any) -> Path:
@@ -62,6 +71,8 @@ def _sentence(details: ErrorDetails, path: Path, document: Document) -> tuple[Pl
         return document.place_of(path, part="key"), _unknown_key(path, document.data)
     if kind == "missing":
         return document.place_of(path[:-1], part="key"), f"{name} is missing{_meaning(path)}"
+    if kind == "too_short":
+        return document.place_of(path), f"{name}: {context['min_length']} or more are expected"
     if kind == "choice_missing":
         text = f"{name} needs a name: {_one_of(context['names'])}"
         return document.place_of(path, part="key"), text

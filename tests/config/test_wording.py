@@ -243,3 +243,12 @@ def test_what_is_long_is_shortened(line: str) -> None:
     (found,) = refusal_of(f"{START}{line}\n")
     assert len(found) < 400
     assert time.process_time() - started < 1
+
+
+def test_a_mistake_in_an_entry_is_said_once() -> None:
+    """Not also as a list that is too short without it."""
+    net = "data: digits\narchitecture: {name: autoencoder, hidden: ["
+    (problem,) = refusal_of(f"{net}0]}}\n")
+    assert problem == "2:44 architecture.hidden[0]: 0 is not at least 1"
+    (problem,) = refusal_of(f"{net}]}}\n")
+    assert problem == "2:43 architecture.hidden: 1 or more are expected"
