@@ -64,16 +64,15 @@ def _way_on(training: Training) -> str:
     return f"the checkpoint of update {step:,} is whole. resume: dnnlab resume {path}"
 
 
-class Follow:
+class Followed:
     """Watches the trainings of a study: the source as any training, the others a line each."""
 
     def __init__(self, stop: Stop, *, quiet: bool) -> None:
         self._stop = stop
         self._quiet = quiet
 
-    def __call__(self, name: str, training: Training, steps: Iterator[Progress]) -> None:
-        from dnnlab.errors import DivergedError
-        from dnnlab.report.study import line_of
+    def source(self, name: str, training: Training, steps: Iterator[Progress]) -> None:
+        """Follows the training that layers are reused from."""
         from dnnlab.report.training import show_header, watch
 
         path, screen = training.folder.path, console(stderr=True)
@@ -82,18 +81,26 @@ class Follow:
             for _ in steps:
                 pass
             return
-        if path.parent.parent.joinpath("study.json").exists():
-            try:
-                for _ in steps:
-                    pass
-            except DivergedError:
-                say(f"{name}: diverged")
-                raise
-            say(line_of(name, path))
-            return
         say(f"training {name}: {path}")
         show_header(training.session, screen)
         watch(steps, training.session, screen)
+
+    def member(self, name: str, training: Training, steps: Iterator[Progress]) -> None:
+        """Follows one of the trainings that are compared."""
+        from dnnlab.errors import DivergedError
+        from dnnlab.report.study import line_of
+
+        study = training.folder.path.parent.parent
+        self._stop.if_at_once = lambda: f"resume: dnnlab resume {study}"
+        try:
+            for _ in steps:
+                pass
+        except DivergedError:
+            if not self._quiet:
+                say(f"{name}: diverged")
+            raise
+        if not self._quiet:
+            say(line_of(name, training.folder.path))
 
 
 def carry_out_study(study: Study, stop: Stop, *, json: bool, quiet: bool) -> None:
@@ -107,7 +114,8 @@ def carry_out_study(study: Study, stop: Stop, *, json: bool, quiet: bool) -> Non
         total = len(study.arms) * len(study.seeds)
         say(f"study: {path}, {total} trainings")
     try:
-        result = study.carry_on(Follow(stop, quiet=quiet), stop, picture)
+        followed = Followed(stop, quiet=quiet)
+        result = study.carry_on(followed.member, stop, picture, follow_source=followed.source)
     except Interrupted:
         say("interrupted, saved.")
         say(f"resume: dnnlab resume {path}")

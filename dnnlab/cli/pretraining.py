@@ -96,6 +96,7 @@ def pretrain(
         return
     from dnnlab.methods import study
     from dnnlab.methods.label_curve import arms_of_labels, check_arms, counts_of, labelled
+    from dnnlab.methods.source import Origin
     from dnnlab.methods.transfer import expected
 
     stop_at_interrupt("nothing was written")
@@ -121,7 +122,7 @@ def pretrain(
         begun = study.begin(
             question,
             "labels",
-            study.Origin.of(lesson, "kept"),
+            Origin.of(lesson, "kept"),
             arms,
             seeds=seeds or USUAL_SEEDS,
             runs=runs,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnnlab.cli.following import Follow, carry_out, carry_out_study
+from dnnlab.cli.following import Followed, carry_out, carry_out_study
 from dnnlab.cli.options import (
     RUNS,
     Device,
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dnnlab.config.read import Config
-    from dnnlab.methods.source import Source
-    from dnnlab.methods.study import Arm, Kind, Origin
+    from dnnlab.methods.arms import Arm
+    from dnnlab.methods.comparison import Kind
+    from dnnlab.methods.source import Origin, Source
     from dnnlab.methods.transfer import Prepared
 
 From = Annotated[
@@ -82,8 +83,7 @@ def transfer(
     dnnlab transfer --from @last --to configs/task_b.yaml --scratch --seeds 10
     """
     from dnnlab.config.read import read
-    from dnnlab.methods.source import find_source
-    from dnnlab.methods.study import Origin
+    from dnnlab.methods.source import Origin, find_source
 
     stop_at_interrupt("nothing was written")
     config = read(target, with_shortcuts(options, seed, device))
@@ -179,12 +179,12 @@ def _one(
     quiet: bool,
 ) -> None:
     """Trains one net."""
-    from dnnlab.methods.study import load_origin
+    from dnnlab.methods.source import load_origin
     from dnnlab.methods.train import Interrupted, start
     from dnnlab.methods.transfer import prepare
 
     with stoppable() as stop:
-        follow = Follow(stop, quiet=quiet)
+        follow = Followed(stop, quiet=quiet).source
         try:
             source = load_origin(
                 origin, runs=runs, command=sys.argv, follow=follow, stop=stop, at_folder=stop.watch
@@ -208,7 +208,7 @@ def _one(
 
 
 def _arms(foreseen: Prepared, *, scratch: bool, depths: str | None) -> tuple[Kind, tuple[Arm, ...]]:
-    from dnnlab.methods.study import arms_of_depths, arms_of_transfer
+    from dnnlab.methods.arms import arms_of_depths, arms_of_transfer
 
     experiment = foreseen.config.experiment
     if depths is None:

@@ -72,8 +72,12 @@ class Network:
     """For nets of which the experiment's loss says nothing."""
 
     def __post_init__(self) -> None:
-        named = set(dict(self.module.named_parameters())) | set(dict(self.module.named_buffers()))
-        assert named == set(self.initial), named ^ set(self.initial)
+        named = self.tensors().keys()
+        assert named == self.initial.keys(), named ^ self.initial.keys()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Returns parameters and buffers by name."""
+        return {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
 
     def straight_line(self) -> Callable[[Tensor], Tensor]:
         """Returns the forward pass without what `nn.Module.__call__` does for hooks at every layer.

@@ -10,8 +10,8 @@ from dnnlab.config.read import Config, validate
 from dnnlab.config.yaml12 import Document
 from dnnlab.errors import ConfigError, DataError
 from dnnlab.experiment import Experiment
+from dnnlab.methods.arms import SCRATCH, Arm
 from dnnlab.methods.source import Source
-from dnnlab.methods.study import SCRATCH, Arm
 from dnnlab.methods.transfer import prepare
 
 UPDATES, FROZEN = 1000, 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -43,9 +43,9 @@ class Session:
     data: Data
     state: State
     engine: Engine
-    phases: Phases = ()
+    phases: Phases
     """Which layers learn when, where not all do from beginning to end."""
-    frozen: Frozen = field(default_factory=lambda: Frozen(0, {}))
+    frozen: Frozen
 
     def check_frozen(self) -> None:
         """Sees that what does not learn keeps every bit. Our bug if not."""

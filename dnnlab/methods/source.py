@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 
 from dnnlab.choices.architectures.autoencoder import Autoencoder
 from dnnlab.choices.datasets import Signature
-from dnnlab.config.read import Config, read
+from dnnlab.config.read import Config, read, validate
+from dnnlab.config.write import settings
+from dnnlab.config.yaml12 import Document
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.experiment import Experiment
 from dnnlab.methods.changes import recorded
@@ -24,10 +26,15 @@ from dnnlab.methods.trained import load_trained
 from dnnlab.runs.lock import is_taken
 from dnnlab.runs.names import find, run_folders
 from dnnlab.runs.records import open_file, read_json
+from dnnlab.training.loop import Progress
 from dnnlab.training.reuse import Offer
 
 LARGEST = 2**34
 """Bytes of a file of weights."""
+
+
+Follow = Callable[[str, Training, Iterator[Progress]], None]
+"""What watches a training: its name, itself, and its steps, which have to be taken to the end."""
 
 
 @dataclass(frozen=True)
@@ -160,3 +167,71 @@ def training_of(
         return path
     at_folder()
     return resume(path)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where weights are to come from: a path, or a config that is trained first."""
+
+    path: Path | None = None
+    which: str = "kept"
+    config: Config | None = None
+
+    @classmethod
+    def of(cls, found: Path | Config, which: str) -> Origin:
+        """Returns the origin that a word was found to mean: of a config, its training from scratch.
+
+        Raises ConfigError for a checkpoint that the training of a config cannot be asked for.
+        """
+        if isinstance(found, Path):
+            return cls(found, which)
+        held_out = found.experiment.data.validation is not None
+        if which not in ("kept", "last", "best") or (which == "best" and not held_out):
+            known = "kept, best or last" if held_out else "kept or last: nothing is held out"
+            raise ConfigError("--checkpoint", message=f"--checkpoint {which} of a config: {known}")
+        scratch = found.experiment.model_copy(update={"transfer": None})
+        return cls(None, which, found.with_experiment(scratch))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as study.json keeps it."""
+        if self.config is None:
+            assert self.path is not None
+            return {"path": str(self.path.absolute()), "checkpoint": self.which}
+        return {
+            "settings": settings(self.config.experiment),
+            "name": self.config.name,
+            "text": self.config.text.decode("utf-8", "replace"),
+            "checkpoint": self.which,
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any], path: Path) -> Origin:
+        """Returns an origin that was kept. Raises KeyError, TypeError or ConfigError."""
+        if "path" in saved:
+            return cls(Path(saved["path"]), saved["checkpoint"])
+        document = Document(saved["settings"])
+        experiment = validate(document, subject=str(path), folder=path)
+        config = Config(
+            str(path), str(saved["name"]), str(saved["text"]).encode(), experiment, document
+        )
+        return cls(None, saved["checkpoint"], config)
+
+
+def load_origin(
+    origin: Origin,
+    *,
+    runs: Path,
+    command: list[str],
+    follow: Follow,
+    stop: Callable[[], bool],
+    at_folder: Callable[[], None] = lambda: None,
+) -> Source:
+    """Returns the weights of an origin, for which a config is trained if it was not yet."""
+    if origin.config is None:
+        assert origin.path is not None
+        return load_source(origin.path, origin.which)
+    found = training_of(origin.config, runs=runs, command=command, at_folder=at_folder)
+    if isinstance(found, Training):
+        follow(f"{origin.config.name}, the source", found, found.carry_on(stop))
+        found = found.folder.path
+    return load_source(found, origin.which)

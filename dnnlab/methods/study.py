@@ -7,22 +7,21 @@ folder: killed anywhere, the study goes on with the run that was cut, and comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from dnnlab.choices.transfer import Reuse, Transfer
-from dnnlab.config.read import Config, validate
-from dnnlab.config.write import settings
+from dnnlab.config.read import Config
 from dnnlab.config.yaml12 import Document
 from dnnlab.errors import ConfigError, DivergedError, RunError
 from dnnlab.experiment import Experiment
-from dnnlab.kernels.statistics import Estimate, estimate, paired_difference, paired_ratio
+from dnnlab.methods.arms import Arm
+from dnnlab.methods.comparison import Kind, Results, compare_arms
 from dnnlab.methods.examined import examine_once
 from dnnlab.methods.resume import resume
-from dnnlab.methods.source import Source, load_source, training_of
+from dnnlab.methods.source import Follow, Origin, Source, load_origin
 from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.methods.transfer import prepare
 from dnnlab.runs.folder import check_runs_folder
@@ -30,153 +29,9 @@ from dnnlab.runs.names import check_name
 from dnnlab.runs.records import json_bytes, read_json
 from dnnlab.runs.study import StudyFolder, read_about
 from dnnlab.training.data import Data, prepare_for
-from dnnlab.training.loop import Progress
 
-Kind = Literal["transfer", "depths", "labels"]
-"""transfer: with reused layers, and maybe from scratch; depths: with 0, 1, 2 ... reused layers;
-labels: with few, some and many labels, with reused layers and from scratch."""
-SCRATCH = "scratch"
 MOST_DATA = 8
 """Data sets kept in memory: arms may differ in how many examples they learn from."""
-Follow = Callable[[str, Training, Iterator[Progress]], None]
-"""What watches a training: its name, itself, and its steps, which have to be taken to the end."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way of training."""
-
-    name: str
-    experiment: Experiment
-    """The seed in it is replaced."""
-    transferred: bool
-    """Whether layers of the source are reused."""
-    x: int | None = None
-    """Where it stands among its like: how many layers are reused, or how many labels there are."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns it as study.json keeps it."""
-        return {
-            "name": self.name,
-            "transferred": self.transferred,
-            "x": self.x,
-            "settings": settings(self.experiment),
-        }
-
-    @classmethod
-    def from_json(cls, saved: dict[str, Any], path: Path) -> Arm:
-        """Returns an arm that was kept. Raises KeyError, TypeError or ConfigError."""
-        document = Document(saved["settings"])
-        experiment = validate(document, subject=str(path), folder=path)
-        return cls(str(saved["name"]), experiment, bool(saved["transferred"]), saved["x"])
-
-
-def arms_of_transfer(experiment: Experiment, *, scratch: bool) -> tuple[Arm, ...]:
-    """Returns the arm that reuses layers, and the one from scratch if it is wanted."""
-    arms = [Arm("transfer", experiment, transferred=True)]
-    if scratch:
-        arms.append(Arm(SCRATCH, _from_scratch(experiment), transferred=False))
-    return tuple(arms)
-
-
-def arms_of_depths(
-    experiment: Experiment, word: str, num_layers: int, *, scratch: bool = False
-) -> tuple[Arm, ...]:
-    """Returns an arm for each number of reused layers: `all` of them, or those of "0,1,3". None
-    reused is from scratch, which is there too if it is wanted. Raises ConfigError.
-    """
-    most = num_layers - 1
-    try:
-        depths = range(most + 1) if word == "all" else sorted({int(n) for n in word.split(",")})
-    except ValueError:
-        depths = [-1]
-    if not depths or depths[0] < 0 or depths[-1] > most:
-        raise ConfigError(
-            "--reuse-depths",
-            message=f"--reuse-depths {word}: all, or numbers from 0 to {most} such as 0,1,{most}",
-        )
-    arms = []
-    for depth in sorted({*depths, 0} if scratch else depths):
-        if depth == 0:
-            arms.append(Arm(SCRATCH, _from_scratch(experiment), transferred=False, x=0))
-            continue
-        transfer = experiment.transfer or Transfer()
-        reused = transfer.model_copy(update={"reuse": Reuse(first=depth)})
-        one = experiment.model_copy(update={"transfer": reused})
-        arms.append(Arm(f"first-{depth}", one, transferred=True, x=depth))
-    return tuple(arms)
-
-
-def _from_scratch(experiment: Experiment) -> Experiment:
-    return experiment.model_copy(update={"transfer": None})
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a study takes weights from: a path, or a config that is trained first."""
-
-    path: Path | None = None
-    which: str = "kept"
-    config: Config | None = None
-
-    @classmethod
-    def of(cls, found: Path | Config, which: str) -> Origin:
-        """Returns the origin that a word was found to mean: of a config, its training from scratch.
-
-        Raises ConfigError for a checkpoint that the training of a config cannot be asked for.
-        """
-        if isinstance(found, Path):
-            return cls(found, which)
-        held_out = found.experiment.data.validation is not None
-        if which not in ("kept", "last", "best") or (which == "best" and not held_out):
-            known = "kept, best or last" if held_out else "kept or last: nothing is held out"
-            raise ConfigError("--checkpoint", message=f"--checkpoint {which} of a config: {known}")
-        scratch = found.experiment.model_copy(update={"transfer": None})
-        return cls(None, which, found.with_experiment(scratch))
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns it as study.json keeps it."""
-        if self.config is None:
-            assert self.path is not None
-            return {"path": str(self.path.absolute()), "checkpoint": self.which}
-        return {
-            "settings": settings(self.config.experiment),
-            "name": self.config.name,
-            "text": self.config.text.decode("utf-8", "replace"),
-            "checkpoint": self.which,
-        }
-
-    @classmethod
-    def from_json(cls, saved: dict[str, Any], path: Path) -> Origin:
-        """Returns an origin that was kept. Raises KeyError, TypeError or ConfigError."""
-        if "path" in saved:
-            return cls(Path(saved["path"]), saved["checkpoint"])
-        document = Document(saved["settings"])
-        experiment = validate(document, subject=str(path), folder=path)
-        config = Config(
-            str(path), str(saved["name"]), str(saved["text"]).encode(), experiment, document
-        )
-        return cls(None, saved["checkpoint"], config)
-
-
-def load_origin(
-    origin: Origin,
-    *,
-    runs: Path,
-    command: list[str],
-    follow: Follow,
-    stop: Callable[[], bool],
-    at_folder: Callable[[], None] = lambda: None,
-) -> Source:
-    """Returns the weights of an origin, for which a config is trained if it was not yet."""
-    if origin.config is None:
-        assert origin.path is not None
-        return load_source(origin.path, origin.which)
-    found = training_of(origin.config, runs=runs, command=command, at_folder=at_folder)
-    if isinstance(found, Training):
-        follow(f"{origin.config.name}, the source", found, found.carry_on(stop))
-        found = found.folder.path
-    return load_source(found, origin.which)
 
 
 @dataclass
@@ -197,16 +52,23 @@ class Study:
         follow: Follow,
         stop: Callable[[], bool] = lambda: False,
         picture: Callable[[dict[str, Any]], bytes] | None = None,
+        *,
+        follow_source: Follow | None = None,
     ) -> dict[str, Any]:
         """Trains what is not trained yet, and returns the result, which is also written, after its
-        picture.
+        picture. The source is followed like the others unless by something of its own.
 
         Raises Interrupted as soon as `stop` says yes, all that was done being saved; DivergedError
         if the source diverges.
         """
         try:
-            results = self._train(follow, stop)
-            result = self._result(results)
+            results = self._train(follow, follow_source or follow, stop)
+            result = {
+                "schema": 1,
+                "study": str(self.folder.path),
+                "source": self._source_run(),
+                **compare_arms(self.kind, self.arms, self.seeds, results),
+            }
             if picture is not None:
                 self.folder.write("plots/study.png", picture(result))
             self.folder.write("result.json", json_bytes(result))
@@ -214,9 +76,7 @@ class Study:
         finally:
             self.folder.close()
 
-    def _train(
-        self, follow: Follow, stop: Callable[[], bool]
-    ) -> dict[tuple[str, int], dict[str, Any] | None]:
+    def _train(self, follow: Follow, follow_source: Follow, stop: Callable[[], bool]) -> Results:
         """Trains all arms with all seeds, as far as that has not been done. Returns the result of
         each, None of one that diverged.
         """
@@ -230,7 +90,7 @@ class Study:
                     if stop():
                         raise Interrupted(0)
                     if arm.transferred and source is None:
-                        source = self._source(follow, stop)
+                        source = self._source(follow_source, stop)
                     training = self._training(path, arm, seed, source, data)
                     with suppress(DivergedError):
                         follow(path.name, training, training.carry_on(stop))
@@ -288,64 +148,6 @@ class Study:
             heritage=heritage,
         )
 
-    def _result(self, results: dict[tuple[str, int], dict[str, Any] | None]) -> dict[str, Any]:
-        """Returns what the trainings say together, measured on the test split.
-
-        Arms of which a training diverged have no metrics: those that are left would look too good.
-        """
-        diverged = {
-            arm.name: [seed for seed in self.seeds if results[arm.name, seed] is None]
-            for arm in self.arms
-        }
-        whole = {
-            arm.name: [r for seed in self.seeds if (r := results[arm.name, seed]) is not None]
-            for arm in self.arms
-            if not diverged[arm.name]
-        }
-        names, left_out = _common_metrics([r for each in whole.values() for r in each])
-        arms = {
-            name: {
-                metric: estimate([result["metrics"]["test"][metric] for result in each])
-                for metric in names
-            }
-            for name, each in whole.items()
-        }
-        differences = [
-            {
-                "one": one.name,
-                "other": other.name,
-                "metrics": {
-                    name: paired_difference(value.values, arms[other.name][name].values).to_json()
-                    for name, value in arms[one.name].items()
-                },
-                "error_ratio": _error_ratio(arms[other.name], arms[one.name]),
-            }
-            for one, other in self._pairs()
-            if one.name in arms and other.name in arms
-        ]
-        return {
-            "schema": 1,
-            "study": str(self.folder.path),
-            "kind": self.kind,
-            "source": self._source_run(),
-            "seeds": list(self.seeds),
-            "split": "test",
-            "arms": [
-                {
-                    "name": arm.name,
-                    "transferred": arm.transferred,
-                    "x": arm.x,
-                    "diverged": diverged[arm.name],
-                    "metrics": {
-                        name: each.to_json() for name, each in arms.get(arm.name, {}).items()
-                    },
-                }
-                for arm in self.arms
-            ],
-            "differences": differences,
-            "left_out": left_out,
-        }
-
     def _source_run(self) -> str | None:
         """Returns whose weights were reused."""
         file = self.folder.path / "source.json"
@@ -353,17 +155,6 @@ class Study:
             return None
         parent = read_json(file)
         return str(parent.get("run") or parent.get("file"))
-
-    def _pairs(self) -> list[tuple[Arm, Arm]]:
-        """Returns which arms are compared: each that reuses layers with the one from scratch."""
-        return [
-            (arm, other)
-            for arm in self.arms
-            for other in self.arms
-            if arm.transferred
-            and not other.transferred
-            and (self.kind != "labels" or arm.x == other.x)
-        ]
 
 
 def begin(
@@ -438,38 +229,3 @@ def _is_over(path: Path) -> bool:
     if not (path / "status.json").exists():
         return False
     return read_json(path / "status.json").get("state") == "diverged"
-
-
-def _common_metrics(results: list[dict[str, Any]]) -> tuple[list[str], dict[str, list[str]]]:
-    """Returns which numbers of the test split all results have, and of the others the runs that
-    have none, since it was not finite.
-    """
-    names: list[str] = []
-    left_out: dict[str, list[str]] = {}
-    measured = [result["metrics"]["test"] for result in results]
-    for name in dict.fromkeys(name for each in measured for name in each):
-        if any(isinstance(each.get(name), list) for each in measured):
-            continue  # a table
-        lacking = [
-            str(result["run"])
-            for result, each in zip(results, measured, strict=True)
-            if not isinstance(each.get(name), int | float)
-        ]
-        if lacking:
-            left_out[name] = lacking
-        else:
-            names.append(name)
-    return names, left_out
-
-
-def _error_ratio(one: dict[str, Estimate], other: dict[str, Estimate]) -> dict[str, Any] | None:
-    """Returns how many times the error of `one` is that of `other`; None where none is counted."""
-    if "accuracy" not in one:
-        return None
-    errors = [[1 - value for value in each["accuracy"].values] for each in (one, other)]
-    ratio, interval = paired_ratio(*errors)
-    return {
-        "ratio": ratio,
-        "ci95": None if interval is None else list(interval),
-        "errors": [estimate(each).mean for each in errors],
-    }

@@ -18,7 +18,7 @@ from dnnlab.runs.heritage import Heritage
 from dnnlab.training.data import Data, prepare_for
 from dnnlab.training.phases import Phases, begins_anew, of_transfer
 from dnnlab.training.precision import weights_dtype
-from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, Row, compare
+from dnnlab.training.reuse import NoSuchLayer, Offer, Reused, Row, by, compare
 
 
 class NothingInCommon(RunError):
@@ -104,9 +104,8 @@ def expected(config: Config) -> Source:
     """Returns what a net will offer once it is trained: names and shapes, without memory."""
     data = prepare_for(config.experiment, examine_once)
     network = config.network(data.signature)
-    tensors = {**dict(network.module.named_parameters()), **dict(network.module.named_buffers())}
     offer = Offer(
-        {name: tensor.detach() for name, tensor in tensors.items()},
+        {name: tensor.detach() for name, tensor in network.tensors().items()},
         worth_reusing(config.experiment, data.signature),
         data.signature.input_shape,
         data.scaling,
@@ -165,11 +164,11 @@ def _inputs_settled(transfer: Transfer, source: Source, here: tuple[int, ...]) -
             text = f"{source.name} does not say what it was trained on: transfer.resize_to says it"
             raise ConfigError("transfer", message=text)
         if len(shape) < 2 or len(here) < 2:
-            raise RunError(f"only images can be resized: {_by(shape)} there, {_by(here)} here")
+            raise RunError(f"only images can be resized: {by(shape)} there, {by(here)} here")
         return transfer.model_copy(update={"resize_to": shape})
     if transfer.inputs == "same" and there is not None and there != here:
         raise RunError(
-            f"{source.name} was trained on inputs of {_by(there)}, these are {_by(here)}",
+            f"{source.name} was trained on inputs of {by(there)}, these are {by(here)}",
             remedy="transfer.inputs: resize makes these images like those, adapt the first layer's "
             "weights",
         )
@@ -210,10 +209,6 @@ def _refuse_idleness(phases: Phases, plan: Plan) -> None:
         if phase.start < plan.total_updates and not any(phase.factors.values()):
             text = f"every layer is reused and frozen from update {phase.start} on: none learns"
             raise NoSuchLayer(("transfer", "stages"), text)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
 
 
 def _table(source: Source, reused: Reused, phases: Phases, plan: Plan) -> Table:

@@ -217,13 +217,11 @@ def _verdict(pair: dict[str, Any], kind: str, x: int | None) -> str:
 
 def picture(result: dict[str, Any]) -> bytes:
     """Draws the mean of every arm over `x`, its 95 % interval, and the single values, as PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     name, series = _series(result)
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), dpi=120)
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
     if result["kind"] in AXES:
         for word, line in series:
             xs = [x for x, _ in line]
@@ -242,7 +240,8 @@ def picture(result: dict[str, Any]) -> bytes:
             ticks = sorted({x for _, line in series for x, _ in line})
             axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
             axes.minorticks_off()
-        axes.legend()
+        if len(series) > 1:
+            axes.legend()
     else:
         arms = [arm for arm in result["arms"] if arm["metrics"]]
         for index, arm in enumerate(arms):
@@ -260,8 +259,6 @@ def picture(result: dict[str, Any]) -> bytes:
     seeds = counted(len(result["seeds"]), "seed")
     axes.set_title(f"mean of {seeds}, 95 % interval, single values")
     axes.grid(alpha=0.3)
-    figure.tight_layout()
     content = io.BytesIO()
     figure.savefig(content, format="png")
-    pyplot.close(figure)
     return content.getvalue()

@@ -101,7 +101,7 @@ def compare(network: Network, offer: Offer, transfer: Transfer, shape: tuple[int
     wanted = _wanted(names, transfer)
     for here in transfer.names:
         matching(names, [here], ("transfer", "names"))
-    own = _own_tensors(network)
+    own = network.tensors()
     offer = _as_torchvision_names_it(offer, own)
     rows: list[Row] = []
     tensors: dict[str, Tensor] = {}
@@ -184,12 +184,12 @@ def _fit(
         if found is not None and not found.is_floating_point():
             return None, f"{elsewhere} holds {str(found.dtype).removeprefix('torch.')}", False
         if found is None or found.shape != wanted:
-            other = _by(offer.tensors[elsewhere].shape)
-            return None, f"{elsewhere} is {other} there, {_by(wanted)} here", False
+            other = by(offer.tensors[elsewhere].shape)
+            return None, f"{elsewhere} is {other} there, {by(wanted)} here", False
         given[name] = found
     reason = "" if there == layer.name else f"from {there}"
     if changed:
-        reason = f"made for {_by(offer.input_shape or ())} inputs, adapted to {_by(shape)}"
+        reason = f"made for {by(offer.input_shape or ())} inputs, adapted to {by(shape)}"
     return given, reason, changed
 
 
@@ -234,17 +234,17 @@ def _unused(offer: Offer, used: set[str]) -> Iterator[str]:
     yield from (module for module in modules if module not in used)
 
 
-def _own_tensors(network: Network) -> dict[str, Tensor]:
-    module = network.module
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
-
-
 def _kernel(layer: NamedLayer, own: Mapping[str, Tensor]) -> Tensor:
     """Returns the tensor of a layer that says most of it."""
     return max((own[name] for name in layer.tensors), key=lambda tensor: tensor.ndim)
 
 
-def _by(shape: Sequence[int]) -> str:
+def by(shape: Sequence[int]) -> str:
+    """Returns a shape as people write it.
+
+    >>> by((3, 28, 28)), by(())
+    ('3 x 28 x 28', 'of unknown shape')
+    """
     return " x ".join(map(str, shape)) or "of unknown shape"
 
 

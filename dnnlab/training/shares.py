@@ -85,11 +85,12 @@ class Shares:
 
     def apply(self, lr: float, momentum: float) -> None:
         """Changes the weights that learn. A slot that is one number is moved on once."""
-        numbers = {name: slot for name, slot in self._state.slots.items() if slot.ndim == 0}
-        before = {name: slot.clone() for name, slot in numbers.items() if len(self._groups) > 1}
+        several = len(self._groups) > 1
+        numbers = [slot for slot in self._state.slots.values() if slot.ndim == 0 and several]
+        before = [slot.clone() for slot in numbers]
         for group in self._groups:
-            for name, slot in before.items():
-                numbers[name].copy_(slot)
+            for slot, value in zip(numbers, before, strict=True):
+                slot.copy_(value)
             rate = lr * group.factor
             for kernel in group.decaying:
                 kernel.mul_(1 - rate * self._optimizer.decay)

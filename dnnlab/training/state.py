@@ -121,7 +121,7 @@ class State:
 
         They are drawn on the CPU in float32, so that every device and precision starts alike.
         """
-        for name, tensor in _named_tensors(self.network).items():
+        for name, tensor in self.network.tensors().items():
             if name in self.given:
                 tensor.copy_(self.given[name])
                 continue
@@ -163,7 +163,7 @@ class State:
 
     def network_tensors(self) -> dict[str, Tensor]:
         """Returns parameters and buffers by name; they share the net's memory."""
-        return {name: t.detach() for name, t in _named_tensors(self.network).items()}
+        return {name: t.detach() for name, t in self.network.tensors().items()}
 
     def slot_tensors(self) -> dict[str, Tensor]:
         """Returns the optimizer's memory by "slot.parameter"; scalars by their slot alone."""
@@ -282,11 +282,6 @@ class Snapshot:
     buffers: list[Tensor]
     slots: dict[str, Tensor]
     loss_scale: dict[str, Any]
-
-
-def _named_tensors(network: Network) -> dict[str, Tensor]:
-    module = network.module
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _count(value: Any) -> int:

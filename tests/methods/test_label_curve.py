@@ -6,7 +6,8 @@ import pytest
 
 from dnnlab.errors import ConfigError, DataError
 from dnnlab.methods.label_curve import arms_of_labels, check_arms, counts_of, labelled
-from dnnlab.methods.study import Origin, begin, reopen
+from dnnlab.methods.source import Origin
+from dnnlab.methods.study import begin, reopen
 from dnnlab.methods.train import Interrupted
 from dnnlab.methods.transfer import NothingInCommon, expected
 from dnnlab.methods.verify_resume import differences

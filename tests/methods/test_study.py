@@ -14,16 +14,9 @@ from safetensors.torch import save_file
 from dnnlab.config.read import Config
 from dnnlab.errors import ConfigError, RunError
 from dnnlab.kernels.statistics import estimate
-from dnnlab.methods.source import find_source, load_source, run_of, training_of
-from dnnlab.methods.study import (
-    Arm,
-    Origin,
-    Study,
-    arms_of_depths,
-    arms_of_transfer,
-    begin,
-    reopen,
-)
+from dnnlab.methods.arms import Arm, arms_of_depths, arms_of_transfer
+from dnnlab.methods.source import Origin, find_source, load_source, run_of, training_of
+from dnnlab.methods.study import Study, begin, reopen
 from dnnlab.methods.train import Interrupted, Training, start
 from dnnlab.methods.transfer import prepare
 from dnnlab.methods.verify_resume import differences

@@ -215,7 +215,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(SHARES, "part.eval()", FROZEN),
     Mutant(SHARES, "self._state.forget(self._optimizer)", GROUPS),
     Mutant(SHARES, "rate = lr * group.factor", GROUPS, "rate = lr"),
-    Mutant(SHARES, "numbers[name].copy_(slot)", ONE_NUMBER),
+    Mutant(SHARES, "slot.copy_(value)", ONE_NUMBER),
     Mutant(
         "dnnlab/training/eager.py",
         "if weights.requires_grad:",
